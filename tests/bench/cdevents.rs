@@ -337,8 +337,6 @@ fn ceiling_rows(bytes: &[u8]) -> anyhow::Result<(&'static str, [Bytes; 2])> {
             checksum: record.checksum,
             key: None,
             entity_id: event.entity_id.as_deref(),
-            event_type: event.event_type.as_deref(),
-            event_version: event.event_version.as_deref(),
             payload: text,
         };
         log_row(&mut events, &row);

@@ -14,8 +14,8 @@ use crate::{
 /// A stream id that ingest never uses.
 pub(crate) const STREAM: i32 = 1_000_000;
 /// The COPY of the log's rows, which [`log_row`] makes.
-pub(crate) const LOG: &str = r#"COPY events (stream, partition, "offset", timestamp_ms, event_time, checksum, outcome, reason, key, headers, entity_id,
-    event_type, event_version, payload, raw) FROM STDIN (FORMAT binary)"#;
+pub(crate) const LOG: &str = r#"COPY event_records ("offset", event_time, timestamp_ms, stream, partition, type_id, checksum, key_is_entity, key, entity_id, payload)
+    FROM STDIN (FORMAT binary)"#;
 pub(crate) const READINGS: &str = r#"COPY readings (sensor, "timestamp", value, record_timestamp_ms, stream, partition, "offset") FROM STDIN (FORMAT binary)"#;
 
 pub(crate) struct Ceiling {
@@ -58,30 +58,23 @@ pub(crate) struct LogRow<'r> {
     pub checksum: u128,
     pub key: Option<&'r str>,
     pub entity_id: Option<&'r str>,
-    pub event_type: Option<&'r str>,
-    pub event_version: Option<&'r str>,
     pub payload: &'r str,
 }
 
 pub(crate) fn log_row(rows: &mut CopyRows, row: &LogRow<'_>) {
-    rows.row(15);
+    rows.row(11);
+    rows.int8(row.offset);
+    rows.instant(row.event_time);
+    let is_millis = row.event_time == Some(Micros(row.timestamp_ms * 1000));
+    rows.maybe_int8((!is_millis).then_some(row.timestamp_ms));
     rows.int4(STREAM);
     rows.int4(row.partition);
-    rows.int8(row.offset);
-    rows.int8(row.timestamp_ms);
-    rows.instant(row.event_time);
+    // All events have one type, as in a batch of ingest.
+    rows.int4(STREAM);
     rows.bytes(Some(&row.checksum.to_be_bytes()));
-    for text in [
-        Some("event"),
-        None,
-        row.key,
-        None,
-        row.entity_id,
-        row.event_type,
-        row.event_version,
-        Some(row.payload),
-        None,
-    ] {
+    let key_is_entity = row.key.is_some() && row.key == row.entity_id;
+    rows.bool(key_is_entity);
+    for text in [row.key.filter(|_| !key_is_entity), row.entity_id, Some(row.payload)] {
         rows.bytes(text.map(str::as_bytes));
     }
 }
@@ -99,8 +92,6 @@ pub(crate) fn rows(start: Start, batch: &[Reading]) -> [Bytes; 2] {
             checksum: u128::from(reading.offset.unsigned_abs()),
             key: Some(&reading.sensor),
             entity_id: Some(&reading.sensor),
-            event_type: Some("reading"),
-            event_version: None,
             payload: &reading.json,
         };
         log_row(&mut events, &row);

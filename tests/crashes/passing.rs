@@ -68,7 +68,7 @@ async fn an_error_inside_the_pipeline_is_never_success() -> anyhow::Result<()> {
     let store = store_on(&world.database.url())?;
     let mut count = 0;
     for plugin in [false, true] {
-        for table in ["readings", "stream_partitions", "day_changes", "events"] {
+        for table in ["readings", "stream_partitions", "day_changes", "event_records"] {
             let group = format!("xx_{plugin}_{table}");
             // The error is neither a data error nor transient: the batch is not split and not
             // retried.

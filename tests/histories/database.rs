@@ -85,7 +85,7 @@ async fn remove(
     let streams: Vec<i32> = streams.iter().map(|row| row.get(0)).collect();
     let removed = transaction
         .query(
-            "WITH e AS (DELETE FROM events WHERE stream = ANY ($1) AND \"offset\" < $2 RETURNING stream, partition, \"offset\"),
+            "WITH e AS (DELETE FROM event_records WHERE stream = ANY ($1) AND \"offset\" < $2 RETURNING stream, partition, \"offset\"),
                 f AS (DELETE FROM failures WHERE stream = ANY ($1) AND \"offset\" < $2 RETURNING stream, partition, \"offset\")
             SELECT s.topic, x.partition, x.\"offset\" FROM (SELECT * FROM e UNION ALL SELECT * FROM f) AS x JOIN streams s ON s.id = x.stream",
             &[&streams, &below],

@@ -56,6 +56,7 @@ pub async fn timeless(sql: &Client, table: &str) -> anyhow::Result<Vec<String>> 
     .await
 }
 
-/// Selects the names of the columns of `{table}` that the clock fills in.
+/// Selects the names of the columns of `{table}` that the clock fills in. The log is a view of
+/// `event_records`.
 const CLOCKED: &str = "(SELECT coalesce(array_agg(a.attname::text), '{}') FROM pg_attribute a JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    WHERE a.attrelid = '{table}'::regclass AND pg_get_expr(d.adbin, d.adrelid) = 'now()')";
+    WHERE a.attrelid = (CASE '{table}' WHEN 'events' THEN 'event_records' ELSE '{table}' END)::regclass AND pg_get_expr(d.adbin, d.adrelid) = 'now()')";

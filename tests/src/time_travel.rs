@@ -11,14 +11,9 @@ pub fn instant(text: &str) -> anyhow::Result<Micros> {
 
 /// Creates the log's table of a past month, and moves these records' arrival into it.
 pub async fn age(sql: &Client, which: &str, year: i32, month: i32) -> anyhow::Result<u64> {
-    let table = format!("events_{year:04}_{month:02}");
     let begin = format!("{year:04}-{month:02}-01 00:00:00+00");
-    sql.batch_execute(&format!(
-        "CREATE TABLE IF NOT EXISTS {table} PARTITION OF events FOR VALUES FROM ('{begin}') TO ('{}')",
-        if month == 12 { format!("{:04}-01-01 00:00:00+00", year + 1) } else { format!("{year:04}-{:02}-01 00:00:00+00", month + 1) }
-    ))
-    .await?;
+    sql.batch_execute(&format!("SELECT make_event_month('{begin}')")).await?;
     let moved =
-        sql.execute(&format!("UPDATE events SET arrived_at = timestamptz '{begin}' + interval '3 days' WHERE {which}"), &[]).await?;
+        sql.execute(&format!("UPDATE event_records SET arrived_at = timestamptz '{begin}' + interval '3 days' WHERE {which}"), &[]).await?;
     Ok(moved)
 }

@@ -116,9 +116,9 @@ async fn other_topics_and_other_groups_are_not_touched() -> anyhow::Result<()> {
 async fn a_batch_that_fails_claims_nothing() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = world.writer_with(&config()?)?;
-    world.sql.batch_execute("ALTER TABLE events RENAME TO events_away").await?;
+    world.sql.batch_execute("ALTER TABLE event_records RENAME TO records_away").await?;
     assert!(deliver(&writer, event(valued("orders", 0, 0, &["a", "b"]))).await.is_err());
-    world.sql.batch_execute("ALTER TABLE events_away RENAME TO events").await?;
+    world.sql.batch_execute("ALTER TABLE records_away RENAME TO event_records").await?;
     assert_eq!(
         counts(&deliver(&writer, event(valued("orders", 0, 0, &["a", "b"]))).await?),
         (2, 0, 0)

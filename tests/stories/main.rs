@@ -7,6 +7,7 @@ mod connections;
 mod decoders;
 mod dedupe;
 mod dumps;
+mod event_types;
 mod every_model;
 mod failures;
 mod first_steps;

@@ -46,13 +46,14 @@ async fn filled() -> Result<World> {
     Ok(world)
 }
 
-/// Returns the core's tables with their columns. The log's months count as part of their table.
+/// Returns the core's tables with their columns. The log's months count as part of their table, and
+/// the view of the log as a table.
 async fn columns(sql: &Client) -> Result<BTreeMap<String, Vec<String>>> {
     let rows = sql
         .query(
             "SELECT quote_ident(c.relname) AS name, array_agg(quote_ident(a.attname) ORDER BY a.attnum) AS columns
              FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-             WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+             WHERE c.relnamespace = 'public'::regnamespace AND (c.relkind IN ('r', 'p') OR c.relname = 'events') AND NOT c.relispartition
                  AND c.relname <> 'schema_history' AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
              GROUP BY c.relname",
             &[],
@@ -114,6 +115,10 @@ async fn each_migration_keeps_the_rows_that_it_finds() -> Result<()> {
         for (table, columns) in &kept {
             let rows = copy_out(&source.sql, table, columns).await?;
             ensure!(!rows.is_empty(), "{table} is empty: `filled` has to lay a row into it");
+            // Now `events` is a view of other tables, which are copied.
+            if table == "events" && kept.contains_key("event_records") {
+                continue;
+            }
             copy_in(&sql, table, columns, rows).await?;
         }
         migrate_all(&database.url())

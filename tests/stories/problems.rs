@@ -56,7 +56,7 @@ async fn a_replay_finds_the_same_and_what_an_earlier_release_did_not_note() -> a
         ]
     );
     assert!(found[4].contains("the arrival time is used"), "{}", found[4]);
-    for damage in ["SELECT 1", "UPDATE events SET problems = NULL"] {
+    for damage in ["SELECT 1", "UPDATE event_records SET problems = NULL"] {
         let (events, cdevents) = (
             tables::rows(&world.sql, "events").await?,
             tables::rows(&world.sql, "cdevents").await?,

@@ -214,8 +214,8 @@ async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
         (
             "weir_ingest",
             &[
-                "DELETE FROM events",
-                "UPDATE events SET payload = NULL",
+                "DELETE FROM event_records",
+                "UPDATE event_records SET payload = NULL",
                 "DELETE FROM failures",
                 "UPDATE failures SET value = NULL",
                 "DELETE FROM failure_counts",
@@ -225,7 +225,7 @@ async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
                 "SELECT make_event_months(9)",
                 "SELECT drop_event_month('events_2020_01')",
                 "DROP TABLE readings",
-                "TRUNCATE events",
+                "TRUNCATE event_records",
                 "CREATE TABLE mine ()",
                 "CREATE SCHEMA mine",
                 "CREATE ROLE mine",
@@ -236,8 +236,8 @@ async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
         (
             "weir_api",
             &[
-                "DELETE FROM events",
-                "UPDATE events SET payload = NULL",
+                "DELETE FROM event_records",
+                "UPDATE event_records SET payload = NULL",
                 "DELETE FROM readings",
                 "DELETE FROM streams",
                 "INSERT INTO event_removals SELECT",
@@ -251,15 +251,15 @@ async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
         (
             "weir_dump",
             &[
-                "INSERT INTO events SELECT",
-                "DELETE FROM events",
+                "INSERT INTO event_records SELECT",
+                "DELETE FROM event_records",
                 "DELETE FROM readings",
                 "UPDATE readings SET value = 0",
                 "UPDATE stream_partitions SET next_offset = 0",
                 "DELETE FROM failures",
                 "UPDATE failure_counts SET open = 0",
                 "DELETE FROM streams",
-                "DROP TABLE events",
+                "DROP TABLE event_records",
                 "CREATE TABLE mine ()",
                 "SET ROLE weir_owner",
             ],
@@ -280,7 +280,7 @@ async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
     let admin = roles.database.client().await?;
     admin
         .batch_execute(
-            "GRANT DELETE ON events TO weir_ingest; REVOKE SELECT ON events FROM weir_ingest",
+            "GRANT DELETE ON event_records TO weir_ingest; REVOKE SELECT ON event_records FROM weir_ingest",
         )
         .await?;
     assert_eq!(roles.migrate().await?, 0);
@@ -288,7 +288,14 @@ async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
         deliver(&roles.writer("weir_ingest")?, event(orders(20..30))).await?.event_acknowledged,
         10
     );
-    assert!(roles.client("weir_ingest").await?.batch_execute("DELETE FROM events").await.is_err());
+    assert!(
+        roles
+            .client("weir_ingest")
+            .await?
+            .batch_execute("DELETE FROM event_records")
+            .await
+            .is_err()
+    );
     let owners = admin.query_one("SELECT count(*) FROM pg_class c WHERE c.relnamespace IN ('public'::regnamespace, 'daily_totals'::regnamespace) AND c.relkind IN ('r', 'p') AND pg_get_userbyid(c.relowner) <> 'weir_owner'", &[]).await?;
     assert_eq!(owners.get::<_, i64>(0), 0, "everything is weir_owner's");
     Ok(())
@@ -303,7 +310,7 @@ async fn a_schema_that_was_made_without_roles_gets_them_and_stays_its_owners() -
         .await?;
     let sql = database.client().await?;
     let may = sql.query_one(
-        "SELECT has_table_privilege('weir_ingest', 'events', 'INSERT') AND NOT has_table_privilege('weir_ingest', 'events', 'DELETE')",
+        "SELECT has_table_privilege('weir_ingest', 'event_records', 'INSERT') AND NOT has_table_privilege('weir_ingest', 'event_records', 'DELETE')",
         &[],
     );
     assert!(may.await?.get::<_, bool>(0));

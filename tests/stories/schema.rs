@@ -80,6 +80,16 @@ const TYPES: &[(&str, &str)] = &[
         "list_events",
         "=int8 =int8 text =text =int4 =text =text =text =time =time =text =bool =time =time =int4 =int4 =int8",
     ),
+    (
+        "page_events",
+        "=int8 =int8 text =text =int4 =text =text =text =time =time =text =bool =time =time =int4 =int4 =int8",
+    ),
+    (
+        "near_events",
+        "=int8 =int8 text =text =int4 =text =text =text =time =time =text =bool =time =time =int4 =int4 =int8",
+    ),
+    ("newest_events", "=int8 =int8"),
+    ("learn_event_types", "int4 bool text text =int8"),
     ("count_failures", "text =text =int4 =text =text =text =time =time =text"),
     ("count_counted_failures", "text =text =int4 =text"),
     ("probe_failures", "text =text =int4 =text =text =text =time =time =text =int8"),

@@ -68,7 +68,9 @@ impl LongReads {
         if !self.store.is_pooled() {
             // A long read takes as long as the client takes. This module disconnects a client that
             // reads nothing. A server behind a pooler would not notice that: its timeout stays.
-            connection.client().batch_execute("SET statement_timeout = 0").await?;
+            // More rows are sorted in memory and not on the server's disk.
+            const LONG: &str = "SET statement_timeout = 0; SET work_mem = '64MB'";
+            connection.client().batch_execute(LONG).await?;
         }
         let params =
             params.iter().map(|(value, kind)| (*value as &(dyn ToSql + Sync), kind.clone()));

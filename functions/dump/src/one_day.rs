@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::try_join;
 use tokio::time::Instant;
 use tokio_postgres::{Client, types::Type};
 use weir_blob::{Blobs, Format, Manifest, ManifestFile, Offsets, UtcDay, layout};
@@ -38,8 +39,11 @@ pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, Du
     let destination = blobs.url().to_string();
     let folder = layout::day(model, day);
     let manifest_path = [&folder, "/", layout::MANIFEST].concat();
-    let lock = DayLock::take(store, model, day).await?;
-    let connection = store.connect().await?;
+    // A new connection takes some milliseconds, so two are not opened one after the other, and the
+    // one that has read the settings is used again.
+    let (lock, connection) =
+        try_join(DayLock::take(store, model, day), async { Ok(store.connect_or_take().await?) })
+            .await?;
     let client = connection.client();
 
     freshness::begin(client, &destination, model, day).await?;

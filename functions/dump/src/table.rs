@@ -131,15 +131,22 @@ impl DumpTable {
         let Table { schema, name, day } = table_of(models, model)?;
         let params: [Param<'_>; 2] = [(&schema, Type::TEXT), (&name, Type::TEXT)];
         let rows = client.query_typed(include_str!("sql/describe_table.sql"), &params).await?;
-        let (mut columns, mut key) = (Vec::with_capacity(rows.len()), Vec::new());
+        let (mut columns, mut key) = (Vec::with_capacity(rows.len()), Vec::<(i32, _)>::new());
         for row in &rows {
+            let name: String = row.try_get("name")?;
+            let (nullable, place) = if model == LOG {
+                let key_place = log::KEY.iter().zip(1..).find(|(of_key, _)| **of_key == name);
+                (!log::NOT_NULL.contains(&name.as_str()), key_place.map(|(_, place)| place))
+            } else {
+                (row.try_get("nullable")?, row.try_get("key_place")?)
+            };
             let column = TableColumn {
-                name: row.try_get("name")?,
+                name,
                 type_name: row.try_get("type_name")?,
                 sql_type: SqlType::of(row.try_get("base_type")?),
-                nullable: row.try_get("nullable")?,
+                nullable,
             };
-            if let Some(place) = row.try_get::<_, Option<i32>>("key_place")? {
+            if let Some(place) = place {
                 key.push((place, column.clone()));
             }
             columns.push(column);
@@ -260,6 +267,13 @@ impl DumpTable {
         ];
         let rows = client.query_typed(include_str!("sql/copy_in_statements.sql"), &params).await?;
         let row = first(&rows)?;
+        if self.model == LOG {
+            return Ok(CopyIn {
+                before: Some(log::BEGIN_RESTORE.to_owned()),
+                copy: row.try_get("copy_to_temporary")?,
+                after: Some(log::END_RESTORE.to_owned()),
+            });
+        }
         Ok(CopyIn {
             before: row.try_get("before_copy")?,
             copy: row.try_get("copy")?,

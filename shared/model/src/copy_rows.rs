@@ -38,6 +38,32 @@ impl CopyRows {
         self.0.put_i64(value);
     }
 
+    /// Adds a field of type `integer`, or null.
+    pub fn maybe_int4(&mut self, value: Option<i32>) {
+        match value {
+            Some(value) => self.int4(value),
+            None => self.null(),
+        }
+    }
+
+    /// Adds a field of type `bigint`, or null.
+    pub fn maybe_int8(&mut self, value: Option<i64>) {
+        match value {
+            Some(value) => self.int8(value),
+            None => self.null(),
+        }
+    }
+
+    /// Adds a field of type `boolean`.
+    pub fn bool(&mut self, value: bool) {
+        self.0.put_i32(1);
+        self.0.put_u8(value.into());
+    }
+
+    fn null(&mut self) {
+        self.0.put_i32(-1);
+    }
+
     /// Adds a field of type `double precision`.
     pub fn float8(&mut self, value: f64) {
         self.0.put_i32(8);
@@ -48,7 +74,7 @@ impl CopyRows {
     pub fn instant(&mut self, value: Option<Micros>) {
         match value {
             Some(instant) => self.int8(instant.postgres()),
-            None => self.0.put_i32(-1),
+            None => self.null(),
         }
     }
 
@@ -60,7 +86,7 @@ impl CopyRows {
                 self.0.put_i32(length);
                 self.0.put_slice(bytes);
             }
-            _ => self.0.put_i32(-1),
+            _ => self.null(),
         }
     }
 
@@ -73,7 +99,7 @@ impl CopyRows {
                 self.0.put_u8(VERSION);
                 self.0.put_slice(json.as_bytes());
             }
-            Err(_) => self.0.put_i32(-1),
+            Err(_) => self.null(),
         }
     }
 

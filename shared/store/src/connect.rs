@@ -16,6 +16,7 @@ use tokio_postgres::{
 
 use crate::{
     DatabaseConfig, StoreError,
+    event_types::EventTypes,
     secret::{DatabaseSecret, SecretSource},
     tls::{self, TlsSettings},
 };
@@ -41,10 +42,12 @@ pub(crate) struct Connector {
 /// A connection. If it is dropped during a transaction, its socket closes and the server rolls
 /// back.
 pub struct Connection {
-    client: Arc<Client>,
+    pub(crate) client: Arc<Client>,
     driver: JoinHandle<()>,
     /// Prepared statements by their text.
     pub(crate) prepared: HashMap<&'static str, Statement>,
+    /// The numbers of types, after the first batch on this connection.
+    pub(crate) event_types: Option<Arc<EventTypes>>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -228,7 +231,12 @@ impl Connector {
         if self.is_pooled() {
             time_zone_is_utc(&client).await?;
         }
-        Ok(Connection { client: Arc::new(client), driver, prepared: HashMap::new() })
+        Ok(Connection {
+            client: Arc::new(client),
+            driver,
+            prepared: HashMap::new(),
+            event_types: None,
+        })
     }
 }
 

@@ -4,6 +4,7 @@ mod config;
 mod connect;
 mod error;
 pub mod event_id;
+mod event_types;
 pub mod gaps;
 pub mod headers;
 mod health;

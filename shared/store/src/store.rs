@@ -9,7 +9,11 @@ use tokio::{
 };
 use tokio_postgres::types::Type;
 
-use crate::{Connection, DatabaseConfig, StoreError, Tx, connect::Connector};
+use crate::{
+    Connection, DatabaseConfig, StoreError, Tx,
+    connect::Connector,
+    event_types::{EventTypes, UnknownTypes},
+};
 
 /// Begins a transaction that writes. Its commit is on disk before success is reported, regardless
 /// of the server's settings.
@@ -61,6 +65,23 @@ impl Store {
         self.0.connector.connect().await
     }
 
+    /// As [`connect`](Self::connect), but takes an idle connection if there is one. It may be
+    /// broken, so only work that is tried again may use it.
+    pub async fn connect_or_take(&self) -> Result<Connection, StoreError> {
+        match self.take_idle() {
+            Some(connection) => Ok(connection),
+            None => self.connect().await,
+        }
+    }
+
+    fn take_idle(&self) -> Option<Connection> {
+        // The mutex guards a plain list and is never held across an await or a panic.
+        self.0.idle.lock().ok().and_then(|mut idle| {
+            idle.retain(|c| !c.client().is_closed());
+            idle.pop()
+        })
+    }
+
     /// Returns whether connections must not keep any state, such as settings or prepared
     /// statements, because a pooler shares them.
     pub fn is_pooled(&self) -> bool {
@@ -89,12 +110,7 @@ impl Store {
         let permit = permit
             .map_err(|_| StoreError::Timeout("waiting for a free connection"))?
             .expect("the semaphore is never closed");
-        // The mutex guards a plain list and is never held across an await or a panic.
-        let idle = inner.idle.lock().ok().and_then(|mut idle| {
-            idle.retain(|c| !c.client().is_closed());
-            idle.pop()
-        });
-        let connection = match idle {
+        let connection = match self.take_idle() {
             Some(connection) => connection,
             None => self.connect_on_driver_runtime().await?,
         };
@@ -201,6 +217,33 @@ impl BorrowedConnection<'_> {
             connection.prepared.insert(sql, statement.clone());
         }
         Ok(statement)
+    }
+
+    /// Returns the numbers of types, with one round trip per connection.
+    pub(crate) async fn event_types(&mut self) -> Result<Arc<EventTypes>, StoreError> {
+        if let Some(types) = &self.connection().event_types {
+            return Ok(types.clone());
+        }
+        let types = EventTypes::read(self.client()).await?;
+        if let Some(connection) = &mut self.connection {
+            connection.event_types = Some(types.clone());
+        }
+        Ok(types)
+    }
+
+    /// Gives numbers to the types of a batch that have none, after its `COMMIT`. Returns whether
+    /// the connection can be used further.
+    ///
+    /// An error is only logged: the batch is stored, and the next one tries again.
+    pub(crate) async fn learn(&mut self, unknown: &UnknownTypes) -> bool {
+        let Some(Connection { client, event_types: Some(types), .. }) = &mut self.connection else {
+            return true;
+        };
+        let learned = types.learn(client, unknown).await;
+        if let Err(error) = &learned {
+            tracing::warn!(%error, "types of events got no number and are stored as text");
+        }
+        learned.is_ok()
     }
 
     /// Keeps the connection for the next caller. Behind a pooler the connection closes: COPY names

@@ -15,8 +15,8 @@ SELECT md5('b' || n)::uuid, md5('p' || n % 7)::uuid, CASE n % 5 WHEN 0 THEN NULL
     CASE WHEN n % 2 = 0 THEN n END, CASE WHEN n % 2 = 0 THEN timestamptz '2026-01-01 00:00:00.000001' END, '[]', '0001-01-01', '9999-12-30 21:59:59.999999', 0, 1, 0, n
 FROM generate_series(0, 999) AS n;
 SELECT make_event_month('2026-01-01');
-INSERT INTO events (stream, partition, "offset", arrived_at, timestamp_ms, event_time, checksum, outcome, reason, key, headers, entity_id, payload, raw)
-SELECT (SELECT max(id) FROM streams), n % 2, n, timestamptz '2026-01-01' + n * interval '8 seconds', 9223372036854775807, NULL, decode(md5(n::text), 'hex'),
-    'event', NULL, CASE WHEN n % 3 > 0 THEN decode(md5('k' || n), 'hex') END, CASE WHEN n % 2 = 0 THEN '[]'::json END, 'e' || n,
+INSERT INTO event_records (stream, partition, "offset", arrived_at, timestamp_ms, checksum, key, headers, entity_id, payload, raw)
+SELECT (SELECT max(id) FROM streams), n % 2, n, timestamptz '2026-01-01' + n * interval '8 seconds', 9223372036854775807, decode(md5(n::text), 'hex'),
+    CASE WHEN n % 3 > 0 THEN decode(md5('k' || n), 'hex') END, CASE WHEN n % 2 = 0 THEN '[]'::json END, 'e' || n,
     CASE WHEN n % 4 > 0 THEN (E'{\n "n": ' || n || E',\r\n "t": "x,\\"y\\""\n}')::json END, CASE WHEN n % 4 = 0 THEN '\x00ff0a22'::bytea END
 FROM generate_series(0, 9999) AS n;

@@ -256,8 +256,8 @@ async fn whatever_writes_marks() -> anyhow::Result<()> {
     assert_eq!(dumps.standing("readings", "2025-05-05").await?, "stale", "a rebuild");
 
     // An old skipped record becomes an event, which changes the day of its arrival.
-    world.sql.batch_execute("UPDATE events SET outcome = 'skipped', reason = 'was unknown' WHERE stream = (SELECT id FROM streams WHERE topic = 'orders') AND \"offset\" = 1").await?;
-    age(&world.sql, "outcome = 'skipped'", 2024, 5).await?;
+    world.sql.batch_execute("UPDATE event_records SET reason = 'was unknown' WHERE stream = (SELECT id FROM streams WHERE topic = 'orders') AND \"offset\" = 1").await?;
+    age(&world.sql, "reason IS NOT NULL", 2024, 5).await?;
     dumped("events", "2024-05-04").await?;
     assert_eq!(dumps.manifest("events", "2024-05-04").await?.rows, 1);
     replay::model(&world.writer, "events", &Selection::default(), &|_, _| {}).await?;

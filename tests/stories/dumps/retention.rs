@@ -19,9 +19,7 @@ async fn a_month_stays_until_its_days_are_dumped_and_verified() -> anyhow::Resul
     age(&world.sql, "\"offset\" BETWEEN 10 AND 19", 2024, 6).await?;
     world
         .sql
-        .batch_execute(
-            "UPDATE events SET outcome = 'skipped', reason = 'was unknown' WHERE \"offset\" = 3",
-        )
+        .batch_execute("UPDATE event_records SET reason = 'was unknown' WHERE \"offset\" = 3")
         .await?;
     let now = instant("2026-11-21T06:00:00Z")?;
     let go = async |forced: &[&str]| -> anyhow::Result<(Vec<String>, Vec<String>)> {

@@ -45,7 +45,7 @@ CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF (NEW.payload ->> 'value')::numeric >= 1000 THEN RAISE EXCEPTION 'too large a value' USING ERRCODE = '22P02'; END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse();";
+CREATE TRIGGER refuse BEFORE INSERT ON event_records FOR EACH ROW EXECUTE FUNCTION refuse();";
 
 const AT_COMMIT: &str = "
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

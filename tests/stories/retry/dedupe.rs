@@ -62,7 +62,7 @@ CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF NEW.\"offset\" <> 9 THEN RAISE EXCEPTION 'no' USING ERRCODE = '22003'; END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse();";
+CREATE TRIGGER refuse BEFORE INSERT ON event_records FOR EACH ROW EXECUTE FUNCTION refuse();";
 
 #[tokio::test]
 async fn a_refused_record_finds_its_own_claim_and_is_stored() -> anyhow::Result<()> {
@@ -79,7 +79,7 @@ async fn a_refused_record_finds_its_own_claim_and_is_stored() -> anyhow::Result<
         assert!(matches!(failure(&world, &writer, id).await?, Retried::Refused { .. }));
         assert_eq!(tables::rows(&world.sql, "event_contents").await?, claims);
     }
-    world.sql.batch_execute("DROP TRIGGER refuse ON events").await?;
+    world.sql.batch_execute("DROP TRIGGER refuse ON event_records").await?;
     assert_eq!(failure(&world, &writer, "orders-0-2").await?, Retried::Skipped);
     assert_eq!(failure(&world, &writer, "orders-0-1").await?, Retried::Skipped);
     assert_eq!(failure(&world, &writer, "orders-0-0").await?, Retried::Acknowledged);
@@ -106,7 +106,7 @@ async fn a_claim_that_retention_dropped_is_whose_content_comes_next() -> anyhow:
     )
     .await?;
     assert_eq!(deliver(&writer, event(equals([9]))).await?.event_acknowledged, 1);
-    world.sql.batch_execute("DROP TRIGGER refuse ON events").await?;
+    world.sql.batch_execute("DROP TRIGGER refuse ON event_records").await?;
     assert_eq!(failure(&world, &writer, "orders-0-0").await?, Retried::Skipped);
     assert_eq!(tables::column(&world.sql, KEPT).await?, [format!("0 {REPEAT}"), "9 event".into()]);
     Ok(())
@@ -121,7 +121,7 @@ async fn a_retry_that_is_refused_claims_nothing() -> anyhow::Result<()> {
     assert!(matches!(failure(&world, &writer, "orders-0-0").await?, Retried::Refused { .. }));
     assert_eq!(world.count("SELECT count(*) FROM event_contents").await?, 0);
     deliver(&writer, event(equals([9]))).await?;
-    world.sql.batch_execute("DROP TRIGGER refuse ON events").await?;
+    world.sql.batch_execute("DROP TRIGGER refuse ON event_records").await?;
     assert_eq!(failure(&world, &writer, "orders-0-0").await?, Retried::Skipped);
     assert_eq!(tables::column(&world.sql, KEPT).await?, [format!("0 {REPEAT}"), "9 event".into()]);
     Ok(())

@@ -217,8 +217,8 @@ async fn everything_waits_for_the_partition_and_sees_what_was_done_meanwhile() -
     deliver(&writer_without_models(&world)?, event(orders(0..4))).await?;
     let first = place(&world, "orders-0-0").await?;
     let writer = &world.writer;
-    let stored = "INSERT INTO events (stream, partition, \"offset\", timestamp_ms, checksum, outcome)
-        SELECT stream, partition, \"offset\", timestamp_ms, checksum, 'event' FROM failures WHERE \"offset\" = 0;
+    let stored = "INSERT INTO event_records (stream, partition, \"offset\", timestamp_ms, checksum)
+        SELECT stream, partition, \"offset\", timestamp_ms, checksum FROM failures WHERE \"offset\" = 0;
         DELETE FROM failures WHERE \"offset\" = 0";
     assert_eq!(held(&world, stored, retry::failure(writer, first)).await?, Retried::AlreadyStored);
     let at = |offset| RecordCoordinates { offset, ..first };
@@ -226,7 +226,7 @@ async fn everything_waits_for_the_partition_and_sees_what_was_done_meanwhile() -
     assert_eq!(held(&world, gone, retry::failure(writer, at(1))).await?, Retried::NotFound);
     let discarded = "UPDATE failures SET discarded_at = now() WHERE \"offset\" = 2";
     assert!(!held(&world, discarded, retry::discard(writer.store(), at(2))).await?);
-    let removed = "DELETE FROM events";
+    let removed = "DELETE FROM event_records";
     assert_eq!(held(&world, removed, retry::event(writer, first)).await?, Retried::NotFound);
     assert_eq!(
         tables::column(&world.sql, "SELECT \"offset\"::text FROM failures ORDER BY 1").await?,

@@ -60,8 +60,8 @@ CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF NEW.\"offset\" >= 3 THEN RAISE EXCEPTION 'too large a value' USING ERRCODE = '23514'; END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER late BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse();";
-const IN_THE_LOG_GONE: &str = "DROP TRIGGER late ON events";
+CREATE TRIGGER late BEFORE INSERT ON event_records FOR EACH ROW EXECUTE FUNCTION refuse();";
+const IN_THE_LOG_GONE: &str = "DROP TRIGGER late ON event_records";
 
 #[tokio::test]
 async fn what_the_database_refuses_stays_until_it_does_not() -> anyhow::Result<()> {

@@ -6,6 +6,8 @@ mod format;
 mod places;
 mod value;
 
+use std::sync::Arc;
+
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, HeaderValue, Uri, header, request::Parts},
@@ -52,20 +54,29 @@ pub(crate) struct Query {
     /// Parameters: `$1` limit (null: all), `$2` offset, then `filters`, then the key's parts.
     pub(crate) sql: &'static str,
     pub(crate) filters: Vec<(Value, Type)>,
-    /// The same statement without a cursor, if these filters have one that is planned once.
-    pub(crate) planned_once: Option<PlannedOnce>,
+    /// Faster statements for a page, tried in this order before `sql`.
+    pub(crate) pages: Vec<PageStatement>,
     /// The kinds of the key's columns.
     pub(crate) key: Vec<ColumnKind>,
     /// Number of elements without `limit`; `None` means all.
     pub(crate) limit_default: Option<i64>,
 }
 
-/// A statement that is planned once, for pages that are requested often.
-pub(crate) enum PlannedOnce {
-    /// Without filters: `$1` limit and `$2` offset. Requests for the same page share the answer.
+/// A statement for a page of a list.
+pub(crate) enum PageStatement {
+    /// Without filters and cursor, planned once: `$1` limit and `$2` offset. Requests for the same
+    /// page share the answer.
     Unfiltered(&'static str),
-    /// With one of the filters, given by its index: `$1` limit, `$2` offset and the filter `$3`.
+    /// The same, but the next statement is tried if it finds less than a page.
+    UnfilteredNear(&'static str),
+    /// With one of the filters, given by its index, and without cursor, planned once: `$1` limit,
+    /// `$2` offset and the filter `$3`. The next statement is tried if it finds nothing.
     OneFilter(&'static str, usize),
+    /// With the parameters of the list's statement.
+    Exact(&'static str),
+    /// With the parameters of the list's statement. The next statement is tried if it finds less
+    /// than a page.
+    Near(&'static str),
 }
 
 /// A request for a list: parameters and format.
@@ -116,26 +127,8 @@ impl ListRequest {
         let limit = limit.or(query.limit_default.filter(|_| format == Format::Json));
         // One more row than the page shows whether there are more rows.
         let first = limit.unwrap_or(LIMIT_MAX) + 1;
-        let rows = match query.planned_once.as_ref().filter(|_| after.is_none()) {
-            Some(PlannedOnce::Unfiltered(sql)) => {
-                state.pages.find((*sql, first, offset)).await?.unwrap_or_default()
-            }
-            Some(PlannedOnce::OneFilter(sql, n)) => {
-                let (value, kind) = &query.filters[*n];
-                let params: [SqlParam<'_>; 3] =
-                    [(&first, Type::INT8), (&offset, Type::INT8), (value, kind.clone())];
-                state.keys.rows(sql, &params).await?.into()
-            }
-            None => state
-                .lists
-                .rows(
-                    query.sql,
-                    &query.params(&Value::Int8(first), &Value::Int8(offset), after.as_deref()),
-                )
-                .await?
-                .into(),
-        };
-        let more = i64::try_from(rows.len()).is_ok_and(|n| n >= first);
+        let rows = query.page(state, first, offset, after.as_deref()).await?;
+        let more = is_full(&rows, first);
         let mut headers = HeaderMap::from_iter([
             (header::CONTENT_TYPE, HeaderValue::from_static(format.content_type())),
             (header::VARY, HeaderValue::from_static("accept")),
@@ -179,6 +172,11 @@ fn cursor_in(params: &mut Params, query: &Query) -> Result<Option<Vec<Value>>, A
     cursor::decode(&text, query.name, &query.key).map(Some).ok_or_else(wrong)
 }
 
+/// Returns whether a page has the rows that were requested.
+fn is_full(rows: &[Row], first: i64) -> bool {
+    i64::try_from(rows.len()).is_ok_and(|n| n >= first)
+}
+
 /// Returns the link to the next page (RFC 8288): the request as the client wrote it, with a new
 /// cursor.
 fn next(Prefix(prefix): &Prefix, uri: &Uri, cursor: &str) -> HeaderValue {
@@ -214,10 +212,56 @@ impl Query {
             name,
             sql: listing.sql,
             filters,
-            planned_once: None,
+            pages: Vec::new(),
             key,
             limit_default: Some(LIMIT_DEFAULT),
         })
+    }
+
+    /// Returns the rows of a page.
+    async fn page(
+        &self,
+        state: &ApiState,
+        first: i64,
+        offset: i64,
+        after: Option<&[Value]>,
+    ) -> Result<Arc<Vec<Row>>, ApiError> {
+        let (limit, skip) = (Value::Int8(first), Value::Int8(offset));
+        let params = self.params(&limit, &skip, after);
+        for statement in &self.pages {
+            match statement {
+                PageStatement::Unfiltered(sql) | PageStatement::UnfilteredNear(sql)
+                    if after.is_none() =>
+                {
+                    let rows = state.pages.find((*sql, first, offset)).await?.unwrap_or_default();
+                    if matches!(statement, PageStatement::Unfiltered(_)) || is_full(&rows, first) {
+                        return Ok(rows);
+                    }
+                }
+                PageStatement::OneFilter(sql, n) if after.is_none() => {
+                    let (value, kind) = &self.filters[*n];
+                    let params: [SqlParam<'_>; 3] =
+                        [(&first, Type::INT8), (&offset, Type::INT8), (value, kind.clone())];
+                    let rows = state.keys.rows(sql, &params).await?;
+                    if !rows.is_empty() {
+                        return Ok(rows.into());
+                    }
+                }
+                PageStatement::Exact(sql) => {
+                    return Ok(state.lists.rows(sql, &params).await?.into());
+                }
+                PageStatement::Near(sql) => {
+                    let rows = state.lists.rows(sql, &params).await?;
+                    if is_full(&rows, first) {
+                        return Ok(rows.into());
+                    }
+                }
+                PageStatement::Unfiltered(_)
+                | PageStatement::UnfilteredNear(_)
+                | PageStatement::OneFilter(..) => {}
+            }
+        }
+        Ok(state.lists.rows(self.sql, &params).await?.into())
     }
 
     pub(crate) fn params<'a>(

@@ -5,6 +5,7 @@ mod access;
 mod access_log;
 mod contracts;
 mod limits;
+mod log_lists;
 mod read_connection;
 mod role;
 mod scopes;

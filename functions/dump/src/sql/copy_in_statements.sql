@@ -11,8 +11,8 @@ WITH named AS (
 )
 SELECT
     CASE WHEN cardinality($5) > 0 THEN format('CREATE TEMPORARY TABLE restored_rows (%s) ON COMMIT DROP', n.texts) END AS before_copy,
-    CASE WHEN cardinality($5) > 0 THEN format('COPY restored_rows (%s) FROM STDIN (FORMAT binary)', n.names)
-        ELSE format('COPY %s (%s) FROM STDIN (FORMAT binary)', n.target, n.names) END AS copy,
+    format('COPY %s (%s) FROM STDIN (FORMAT binary)', CASE WHEN cardinality($5) > 0 THEN 'restored_rows' ELSE n.target END, n.names) AS copy,
+    format('COPY restored_rows (%s) FROM STDIN (FORMAT binary)', n.names) AS copy_to_temporary,
     CASE WHEN cardinality($5) > 0 THEN format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM restored_rows AS r; DROP TABLE restored_rows',
         n.target, n.names, n.casts) END AS after_copy
 FROM named n

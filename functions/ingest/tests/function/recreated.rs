@@ -26,7 +26,7 @@ impl IngestHarness {
             .client()
             .await?
             .batch_execute(
-                "SELECT make_event_month('2024-05-04T00:00:00Z'); UPDATE events SET arrived_at = '2024-05-04T00:00:00Z'",
+                "SELECT make_event_month('2024-05-04T00:00:00Z'); UPDATE event_records SET arrived_at = '2024-05-04T00:00:00Z'",
             )
             .await?;
         let before = Micros::from_rfc3339("2024-06-01T00:00:00Z").context("an instant")?;

@@ -265,7 +265,7 @@ async fn what_is_missing_is_fetched() -> Result<()> {
     let sql = history.world.database.client().await?;
     // The gap 5..25 has eight records: 5 to 9 and 22 to 24. Between them are the aborted records
     // (11 to 20) and the markers of the first two transactions (10 and 21).
-    let lose = r#"WITH gone AS (DELETE FROM events WHERE "offset" BETWEEN 5 AND 24)
+    let lose = r#"WITH gone AS (DELETE FROM event_records WHERE "offset" BETWEEN 5 AND 24)
         INSERT INTO stream_gaps (stream, partition, first_offset, end_offset) SELECT stream, 0, 5, 25 FROM stream_partitions"#;
     for is_repair in [true, false] {
         sql.execute(lose, &[]).await?;

@@ -137,8 +137,8 @@ async fn retention_drops_a_month_that_is_over() -> Result<()> {
     weir.stored(&folder, 10).await?;
     let sql = folder.sql().await?;
     sql.batch_execute(
-        "CREATE TABLE events_2020_01 PARTITION OF events FOR VALUES FROM ('2020-01-01Z') TO ('2020-02-01Z');
-         UPDATE events SET arrived_at = '2020-01-15Z'",
+        "SELECT make_event_month('2020-01-01Z');
+         UPDATE event_records SET arrived_at = '2020-01-15Z'",
     )
     .await?;
     let kept = on(&folder, &["retention", "--keep", "400d", "--json"]).await?;

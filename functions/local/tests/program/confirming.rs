@@ -33,8 +33,8 @@ async fn nothing_is_destroyed_without_a_yes() -> Result<()> {
     let sql = folder.sql().await?;
     until_count(&sql, "SELECT count(*) FROM failures", 1).await?;
     sql.batch_execute(
-        "CREATE TABLE events_2020_01 PARTITION OF events FOR VALUES FROM ('2020-01-01Z') TO ('2020-02-01Z');
-         UPDATE events SET arrived_at = '2020-01-15Z'",
+        "SELECT make_event_month('2020-01-01Z');
+         UPDATE event_records SET arrived_at = '2020-01-15Z'",
     )
     .await?;
     let listed = on(&folder, &["failures", "list"]).await?;

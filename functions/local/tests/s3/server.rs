@@ -144,8 +144,8 @@ pub(crate) async fn filled() -> Result<(Database, Client)> {
          INSERT INTO readings SELECT 'speed', timestamptz '2026-01-01' + n * interval '3 minutes', random(), 0, 1, 0, n FROM generate_series(0, 40 * 480 - 1) AS n;
          INSERT INTO day_changes SELECT 'readings', date '2026-01-01' + n FROM generate_series(0, 39) AS n;
          SELECT make_event_month('2026-01-01');
-         INSERT INTO events (stream, partition, \"offset\", arrived_at, timestamp_ms, checksum, outcome, payload)
-         SELECT 2, 0, n, timestamptz '2026-01-01' + n * interval '1 minute', 0, '\\x00', 'event',
+         INSERT INTO event_records (stream, partition, \"offset\", arrived_at, timestamp_ms, checksum, payload)
+         SELECT 2, 0, n, timestamptz '2026-01-01' + n * interval '1 minute', 0, '\\x00',
              to_json((SELECT string_agg(md5(random()::text || m), '') FROM generate_series(1, 2000) AS m WHERE n >= 0))
          FROM generate_series(0, 399) AS n;
          INSERT INTO day_changes VALUES ('events', '2026-01-01')",

@@ -2,7 +2,7 @@
 //!
 //! This module is the only one that names the log's tables. Everything else reads and changes the
 //! log through it, or reads the schema `api`, so the layout is a matter of this module alone.
-//! Plugins may also read the table `public.events`.
+//! Plugins may also read the view `public.events`.
 //!
 //! | to | use |
 //! | --- | --- |
@@ -10,10 +10,13 @@
 //! | compare with the stored checksums | [`CHECKSUMS`], [`checksum_at`], [`NEAREST`] |
 //! | read a range in the order of the coordinates | [`LogReader`], [`count`] |
 //! | read one record by its coordinates | [`record_at`], [`EVENT`] |
-//! | list the newest events | [`EVENTS`], [`NEWEST_EVENTS`], [`EVENTS_OF_ENTITY`] |
+//! | list the newest events | [`NEWEST_EVENTS`], [`EVENTS_OF_ENTITY`] |
+//! | list a page of events | [`PAGE_EVENTS`], [`NEAR_EVENTS`] |
+//! | list all events | [`EVENTS`] |
 //! | change what a model derived from a record | [`promote`], [`rewrite_problems`] |
 //! | count by partition | [`RECONCILE`] |
-//! | dump a day, and restore it | [`RELATION`], [`DAY`], [`STREAMS_OF_DAY`] |
+//! | dump a day | [`RELATION`], [`DAY`], [`KEY`], [`NOT_NULL`], [`STREAMS_OF_DAY`] |
+//! | restore a day | [`BEGIN_RESTORE`], [`END_RESTORE`] |
 //! | list, describe and drop months | [`months`] |
 
 mod append;
@@ -29,22 +32,48 @@ pub(crate) use reader::{LogReader, count};
 pub(crate) use record::{LogRecord, record_at};
 pub(crate) use rewrite::{NewProblems, promote, rewrite_problems};
 
-/// The relation whose rows are dumped and restored, with all columns of a record.
+/// The relation whose rows are dumped, with all columns of a record.
 pub const RELATION: &str = "events";
 
 /// The column that decides the day of a record.
 pub const DAY: &str = "arrived_at";
 
+/// The columns that order a dump and identify a record, of which no other record has the same.
+pub const KEY: [&str; 4] = ["stream", "partition", "offset", "arrived_at"];
+
+/// The columns without nulls. The relation is a view, so the database does not know them.
+pub const NOT_NULL: [&str; 7] =
+    ["stream", "partition", "offset", "arrived_at", "timestamp_ms", "checksum", "outcome"];
+
+/// Creates a temporary table for the rows of a dump: `restored_rows`, with the columns of the
+/// relation.
+pub const BEGIN_RESTORE: &str = "-- begin_restore\nCREATE TEMPORARY TABLE restored_rows ON COMMIT \
+    DROP AS SELECT * FROM events WITH NO DATA";
+
+/// Moves the rows from `restored_rows` into the log, and drops that table.
+pub const END_RESTORE: &str =
+    "-- end_restore_of_log\nSELECT move_log_rows('restored_rows'); DROP TABLE restored_rows";
+
 /// One event by `$1` topic, `$2` stream's id or null, `$3` partition and `$4` offset.
 pub const EVENT: &str = include_str!("sql/get_event.sql");
 
-/// A page of events, the newest first. The file names the parameters.
+/// All events that pass the filters, the newest first. The file names the parameters.
 pub const EVENTS: &str = include_str!("sql/list_events.sql");
 
-/// The newest events without a filter: `$1` limit, `$2` number of events to leave out.
+/// A page of events with any filters except partition, entity and findings. It reads nothing else.
+/// The parameters are those of [`EVENTS`].
+pub const PAGE_EVENTS: &str = include_str!("sql/page_events.sql");
+
+/// A page of events with any filters, if the newest events have a whole one. The parameters are
+/// those of [`EVENTS`].
+pub const NEAR_EVENTS: &str = include_str!("sql/near_events.sql");
+
+/// The newest events without a filter: `$1` limit, `$2` number of events to leave out. Events
+/// without a time are not among them.
 pub const NEWEST_EVENTS: &str = include_str!("sql/newest_events.sql");
 
 /// The newest events of one entity: `$1` limit, `$2` number of events to leave out, `$3` entity.
+/// Returns no row for an entity with very many events.
 pub const EVENTS_OF_ENTITY: &str = include_str!("sql/events_of_entity.sql");
 
 /// The topics with records that arrived between `$1` and `$2`, and their streams.

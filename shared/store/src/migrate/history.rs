@@ -59,6 +59,11 @@ pub const CORE: &[Migration] = &[
         name: "failures",
         sql: include_str!("../../../../migrations/V12__failures.sql"),
     },
+    Migration {
+        version: 13,
+        name: "narrow_log",
+        sql: include_str!("../../../../migrations/V13__narrow_log.sql"),
+    },
 ];
 
 /// Refuses a database that an unreleased build created, because its migrations had other names.

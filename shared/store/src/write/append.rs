@@ -1,5 +1,7 @@
 //! Appends the new records of a batch to the log.
 
+use std::sync::Arc;
+
 use futures_util::SinkExt;
 use tokio_postgres::{CopyInSink, Statement};
 use weir_model::Outcome;
@@ -7,22 +9,43 @@ use weir_model::Outcome;
 use super::{Decoded, DecodedRecord};
 use crate::{
     StoreError, Tx,
+    event_types::{EventTypes, TypeIds, UnknownTypes},
     log::{Append, AppendRow},
     pipeline::Pipeline,
+    store::BorrowedConnection,
 };
 
 /// Records that are decoded between two chunks.
 const CHUNK_RECORDS: usize = 100;
 
-/// Appends the chosen records.
+/// The statement that copies into the log, and the numbers of types.
+pub(super) struct CopyLog {
+    pub statement: Statement,
+    pub types: Arc<EventTypes>,
+}
+
+impl CopyLog {
+    pub(super) async fn of(connection: &mut BorrowedConnection<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            statement: connection.prepared(Append::SQL, &[]).await?,
+            types: connection.event_types().await?,
+        })
+    }
+
+    async fn begin(&self, tx: &Tx) -> Result<Append, StoreError> {
+        Append::begin(tx, &self.statement, TypeIds::new(self.types.clone())).await
+    }
+}
+
+/// Appends the chosen records. Returns the types that have no number.
 pub(super) async fn append(
     tx: &Tx,
-    statement: &Statement,
+    copy: &CopyLog,
     decoded: &Decoded<'_>,
     chosen: &[usize],
     pipeline: &mut Pipeline<'_>,
-) -> Result<(), StoreError> {
-    let mut appending = Append::begin(tx, statement).await?;
+) -> Result<UnknownTypes, StoreError> {
+    let mut appending = copy.begin(tx).await?;
     for n in chosen {
         appending.push(&row(&decoded.items()[*n])).await?;
     }
@@ -30,14 +53,14 @@ pub(super) async fn append(
 }
 
 /// Appends all records, and decodes the remaining ones in between, so that the server writes during
-/// decoding.
+/// decoding. Returns the types that have no number.
 pub(super) async fn decode_and_append(
     tx: &Tx,
-    statement: &Statement,
+    copy: &CopyLog,
     decoded: &mut Decoded<'_>,
     pipeline: &mut Pipeline<'_>,
-) -> Result<(), StoreError> {
-    let mut appending = Append::begin(tx, statement).await?;
+) -> Result<UnknownTypes, StoreError> {
+    let mut appending = copy.begin(tx).await?;
     let mut next = 0..decoded.items().len();
     if next.is_empty() {
         next = decoded.decode(CHUNK_RECORDS);

@@ -5,12 +5,15 @@ use std::time::Duration;
 use weir_model::KafkaBatch;
 
 use super::{
-    Decoded, NewRecords, WriteMode, Writer, batch_statements::BatchStatements, bisect, days,
-    dedupe, failures, lock_partitions::lock_partitions, partition_work::PartitionWork, pipelined,
-    register_partitions::register_partitions, save_progress::save_progress,
-    verify_checksums::verify_checksums,
+    Decoded, NewRecords, WriteMode, Writer, append::CopyLog, batch_statements::BatchStatements,
+    bisect, days, dedupe, failures, lock_partitions::lock_partitions,
+    partition_work::PartitionWork, pipelined, register_partitions::register_partitions,
+    save_progress::save_progress, verify_checksums::verify_checksums,
 };
-use crate::{HealthKind, ReadRange, Report, StoreError, Tx, log::Append, report::refused_reason};
+use crate::{
+    HealthKind, ReadRange, Report, StoreError, Tx, event_types::UnknownTypes,
+    report::refused_reason,
+};
 
 /// The time for which `/healthz` reports a batch with many refused records.
 const REFUSED_NAMED: Duration = Duration::from_hours(1);
@@ -49,11 +52,11 @@ impl Writer {
         let mut decoded = Decoded::begin(self, group_id, &new, &opened);
         let repeats = dedupe::claim(&tx, &mut decoded).await?;
 
-        let (mut refused, mut reason) = (0, None);
+        let (mut refused, mut reason, mut unknown) = (0, None, UnknownTypes::default());
         let stale = match mode {
             WriteMode::CopyNewKeys | WriteMode::Upsert => {
                 let copy_new_keys = mode == WriteMode::CopyNewKeys;
-                pipelined::write(
+                let written = pipelined::write(
                     self,
                     &tx,
                     &mut connection,
@@ -61,12 +64,14 @@ impl Writer {
                     &work,
                     &statements,
                     copy_new_keys,
-                )
-                .await?
+                );
+                let stale;
+                (stale, unknown) = written.await?;
+                stale
             }
             WriteMode::Bisect => {
                 decoded.decode(usize::MAX);
-                let copy = connection.prepared(Append::SQL, &[]).await?;
+                let copy = CopyLog::of(&mut connection).await?;
                 let (stale, refusals) = bisect::write(self, &tx, &copy, &decoded).await?;
                 refused = refusals.len();
                 reason =
@@ -78,7 +83,11 @@ impl Writer {
                 stale
             }
         };
-        connection.give_back();
+        // `tx` holds the connection, too.
+        drop(tx);
+        if connection.learn(&unknown).await {
+            connection.give_back();
+        }
         decoded.trace();
         let gaps = work.iter().filter_map(PartitionWork::opened_gap).collect();
         if let Some(reason) = &reason {

@@ -6,9 +6,11 @@
 //! once, and not once in every part that contains it.
 
 use anyhow::Chain;
-use tokio_postgres::Statement;
 
-use super::{Decoded, Refusal, Writer, append};
+use super::{
+    Decoded, Refusal, Writer,
+    append::{self, CopyLog},
+};
 use crate::{StoreError, Tx, pipeline::Pipeline};
 
 /// Undoes a refused part. The savepoint stays for the next part.
@@ -54,7 +56,7 @@ impl Parts {
 pub(super) async fn write<'d>(
     writer: &Writer,
     tx: &Tx,
-    copy: &Statement,
+    copy: &CopyLog,
     decoded: &'d Decoded<'_>,
 ) -> Result<(usize, Vec<Refusal<'d>>), StoreError> {
     let all: Vec<usize> = decoded.stored().collect();
@@ -99,7 +101,7 @@ pub(super) async fn write<'d>(
 async fn write_part(
     writer: &Writer,
     tx: &Tx,
-    copy: &Statement,
+    copy: &CopyLog,
     decoded: &Decoded<'_>,
     chosen: &[usize],
     before: &str,

@@ -2,13 +2,21 @@
 //! pipelined.
 
 use super::{
-    Decoded, Writer, append, batch_statements::BatchStatements, days, decoded::ProjectionWrite,
-    failures, partition_work::PartitionWork, save_progress,
+    Decoded, Writer,
+    append::{self, CopyLog},
+    batch_statements::BatchStatements,
+    days,
+    decoded::ProjectionWrite,
+    failures,
+    partition_work::PartitionWork,
+    save_progress,
 };
-use crate::{StoreError, Tx, log::Append, pipeline::Pipeline, store::BorrowedConnection};
+use crate::{
+    StoreError, Tx, event_types::UnknownTypes, pipeline::Pipeline, store::BorrowedConnection,
+};
 
-/// Writes the decoded records and commits; returns the number of rows for which a projection had
-/// newer ones.
+/// Writes the decoded records and commits. Returns the number of rows for which a projection had
+/// newer ones, and the types that have no number.
 ///
 /// With `copy_new_keys`, projections that support it are copied instead of upserted. Without
 /// plugins only the last answer is waited for. The statements of a plugin wait for each other, so
@@ -21,14 +29,15 @@ pub(super) async fn write(
     work: &[PartitionWork<'_>],
     statements: &BatchStatements,
     copy_new_keys: bool,
-) -> Result<usize, StoreError> {
+) -> Result<(usize, UnknownTypes), StoreError> {
     // Declared before the pipeline, which borrows them.
     let (projections, changed, logged);
     let mut pipeline = Pipeline::default();
     let copied = !decoded.is_empty();
+    let mut unknown = UnknownTypes::default();
     if copied {
-        let statement = connection.prepared(Append::SQL, &[]).await?;
-        append::decode_and_append(tx, &statement, decoded, &mut pipeline).await?;
+        let copy = CopyLog::of(connection).await?;
+        unknown = append::decode_and_append(tx, &copy, decoded, &mut pipeline).await?;
     }
     let decoded = &*decoded;
     let everything: Vec<usize> = decoded.stored().collect();
@@ -73,7 +82,12 @@ pub(super) async fn write(
         answers
     };
     let answers = answers.into_iter().skip(usize::from(copied));
-    Ok(projections.iter().zip(answers).map(|(projection, written)| projection.stale(written)).sum())
+    let stale = projections
+        .iter()
+        .zip(answers)
+        .map(|(projection, written)| projection.stale(written))
+        .sum();
+    Ok((stale, unknown))
 }
 
 async fn copy_projection(

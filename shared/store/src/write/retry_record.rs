@@ -1,7 +1,7 @@
 //! Writes the record of a failure as ingest would have written it.
 
-use super::{Decoded, Refusal, Writer, bisect, days, dedupe};
-use crate::{StoreError, Tx, log::Append};
+use super::{Decoded, Refusal, Writer, append::CopyLog, bisect, days, dedupe};
+use crate::{StoreError, Tx, event_types::EventTypes, log::Append};
 
 /// Writes the records, usually one, to the log, their projections, plugins and days.
 ///
@@ -12,7 +12,10 @@ pub(crate) async fn retry_record<'d>(
     tx: &Tx,
     decoded: &'d mut Decoded<'_>,
 ) -> Result<Option<Refusal<'d>>, StoreError> {
-    let copy = tx.client().prepare_typed(Append::SQL, &[]).await?;
+    let copy = CopyLog {
+        statement: tx.client().prepare_typed(Append::SQL, &[]).await?,
+        types: EventTypes::read(tx.client()).await?,
+    };
     // The savepoint includes the claim, so that a record that is refused again does not claim its
     // content.
     tx.batch("SAVEPOINT retry").await?;

@@ -7,7 +7,7 @@ use weir_model::listing::{ColumnKind, ListColumn};
 
 use crate::{
     ApiError, ApiState,
-    list::{Cell, ListRequest, PlannedOnce, Query, RowEncoder, Value},
+    list::{Cell, ListRequest, PageStatement, Query, RowEncoder, Value},
     openapi::IdsParams,
 };
 
@@ -32,13 +32,13 @@ pub(super) async fn ids(
     name: &'static str,
     filters: Vec<(Value, Type)>,
 ) -> Result<Response, ApiError> {
-    let planned_once = Some(PlannedOnce::Unfiltered(include_str!("newest.sql")))
+    let newest = Some(PageStatement::Unfiltered(include_str!("newest.sql")))
         .filter(|_| filters.iter().all(|(value, _)| *value == Value::Null));
     let query = Query {
         name,
         sql: include_str!("list.sql"),
         filters,
-        planned_once,
+        pages: newest.into_iter().collect(),
         key: vec![ColumnKind::Instant, ColumnKind::Uuid],
         limit_default: None,
     };

@@ -26,7 +26,7 @@ pub(crate) async fn projects(
         name: "project",
         sql: include_str!("projects.sql"),
         filters: vec![],
-        planned_once: None,
+        pages: Vec::new(),
         key: vec![ColumnKind::Uuid],
         limit_default: None,
     };

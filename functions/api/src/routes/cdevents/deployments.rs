@@ -53,7 +53,7 @@ pub(crate) async fn list(
         name: "deployments",
         sql: include_str!("deployments.sql"),
         filters,
-        planned_once: None,
+        pages: Vec::new(),
         key: vec![ColumnKind::Text, ColumnKind::Text],
         limit_default: Some(LIMIT_DEFAULT),
     };

@@ -59,7 +59,7 @@ pub(crate) async fn list(
         name: "subjects",
         sql: include_str!("subjects.sql"),
         filters: vec![(Value::Text(kind), Type::TEXT)],
-        planned_once: None,
+        pages: Vec::new(),
         key: vec![ColumnKind::Text],
         limit_default: Some(LIMIT_DEFAULT),
     };

@@ -7,15 +7,17 @@ use weir_store::log;
 use super::body::{EventBody, Events, KEY, key};
 use crate::{
     ApiError, ApiState,
-    list::{ListRequest, PlannedOnce, Query, Value},
+    list::{ListRequest, PageStatement, Query, Value},
     openapi::{FilterParams, OutcomeParams, PageParams},
     query::{LIMIT_DEFAULT, Params},
     routes::record_filter::RecordFilter,
 };
 
-/// The places of the entity and the outcome among the filters.
+/// The places of some filters.
+const PARTITION: usize = 2;
 const ENTITY: usize = 3;
 const OUTCOME: usize = 8;
+const PROBLEMS: usize = 9;
 
 /// Returns a page of events.
 ///
@@ -58,17 +60,26 @@ pub(crate) async fn answer(
     let is_given = |(n, (value, _)): &(usize, &(Value, Type))| {
         *value != if *n == OUTCOME { Value::Text("event".to_owned()) } else { Value::Null }
     };
-    let mut given = filters.iter().enumerate().filter(is_given);
-    let planned_once = match (given.next(), given.next()) {
-        (None, _) => Some(PlannedOnce::Unfiltered(log::NEWEST_EVENTS)),
-        (Some((ENTITY, _)), None) => Some(PlannedOnce::OneFilter(log::EVENTS_OF_ENTITY, ENTITY)),
-        _ => None,
-    };
+    let given: Vec<usize> = filters.iter().enumerate().filter(is_given).map(|(n, _)| n).collect();
+    let mut pages = Vec::new();
+    if given.is_empty() {
+        pages.push(PageStatement::UnfilteredNear(log::NEWEST_EVENTS));
+    }
+    if given == [ENTITY] {
+        pages.push(PageStatement::OneFilter(log::EVENTS_OF_ENTITY, ENTITY));
+    }
+    // All other filters select types, and an index has the events of each type in their order.
+    let by_types = !given.iter().any(|n| [PARTITION, ENTITY, PROBLEMS].contains(n));
+    pages.push(if by_types {
+        PageStatement::Exact(log::PAGE_EVENTS)
+    } else {
+        PageStatement::Near(log::NEAR_EVENTS)
+    });
     let query = Query {
         name,
         sql: log::EVENTS,
         filters,
-        planned_once,
+        pages,
         key: KEY.to_vec(),
         limit_default: Some(LIMIT_DEFAULT),
     };

@@ -64,7 +64,7 @@ pub(super) async fn query(state: &ApiState, filter: FailureFilter) -> Result<Que
         name: "failures",
         sql,
         filters,
-        planned_once: None,
+        pages: Vec::new(),
         key: KEY.to_vec(),
         limit_default: Some(LIMIT_DEFAULT),
     })

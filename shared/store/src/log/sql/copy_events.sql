@@ -1,3 +1,3 @@
 -- copy_events
-COPY events (stream, partition, "offset", timestamp_ms, event_time, checksum, outcome, reason, key, headers, entity_id, event_type,
-    event_version, payload, raw, problems) FROM STDIN (FORMAT binary)
+COPY event_records ("offset", event_time, timestamp_ms, stream, partition, type_id, checksum, key_is_entity, reason, key, headers, entity_id,
+    event_type, event_version, payload, raw, problems) FROM STDIN (FORMAT binary)

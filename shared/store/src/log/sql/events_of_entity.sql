@@ -1,8 +1,17 @@
 -- events_of_entity
--- Like list.sql with the filter entity_id only, so that it is planned once.
-SELECT e.stream, e.partition, e."offset", e.entity_id, e.event_time, e.event_type, e.event_version, e.checksum, e.arrived_at,
-    e.outcome, e.reason, e.payload, CASE WHEN e.payload IS NULL THEN e.raw END AS raw, e.problems
-FROM events e
-WHERE e.outcome = 'event' AND e.entity_id = $3
-ORDER BY coalesce(e.event_time, '-infinity') DESC, e.arrived_at DESC, e.stream DESC, e.partition DESC, e."offset" DESC
-LIMIT $1 OFFSET $2
+-- The newest events of an entity with at most 2,000 events: $1 limit, $2 number of events to leave
+-- out, $3 entity. Returns none for an entity with more. It is planned once.
+WITH found AS MATERIALIZED (
+    SELECT r.stream, r.partition, r."offset", r.arrived_at, r.event_time FROM event_records r WHERE r.entity_id = $3 AND r.reason IS NULL LIMIT 2001
+)
+SELECT e.stream, e.partition, e."offset", e.entity_id, e.event_time, coalesce(t.event_type, e.event_type) AS event_type,
+    coalesce(t.event_version, e.event_version) AS event_version, e.checksum, e.arrived_at,
+    CASE WHEN e.reason IS NULL THEN 'event' ELSE 'skipped' END AS outcome, e.reason, e.payload,
+    CASE WHEN e.payload IS NULL THEN e.raw END AS raw, e.problems
+FROM (
+    SELECT * FROM found AS k WHERE (SELECT count(*) FROM found) <= 2000
+    ORDER BY coalesce(k.event_time, '-infinity') DESC, k.arrived_at DESC, k.stream DESC, k.partition DESC, k."offset" DESC LIMIT $1 OFFSET $2
+) AS k
+JOIN event_records e ON e.stream = k.stream AND e.partition = k.partition AND e."offset" = k."offset" AND e.arrived_at = k.arrived_at
+LEFT JOIN event_types t ON t.id = e.type_id
+ORDER BY coalesce(k.event_time, '-infinity') DESC, k.arrived_at DESC, k.stream DESC, k.partition DESC, k."offset" DESC

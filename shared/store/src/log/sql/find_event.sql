@@ -1,2 +1,2 @@
 -- find_event
-SELECT e.checksum FROM events e WHERE e.stream = $1 AND e.partition = $2 AND e."offset" = $3
+SELECT e.checksum FROM event_records e WHERE e.stream = $1 AND e.partition = $2 AND e."offset" = $3

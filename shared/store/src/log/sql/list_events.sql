@@ -1,18 +1,43 @@
 -- list_events
-SELECT e.stream, e.partition, e."offset", e.entity_id, e.event_time, e.event_type, e.event_version, e.checksum, e.arrived_at,
-    e.outcome, e.reason, e.payload, CASE WHEN e.payload IS NULL THEN e.raw END AS raw, e.problems
-FROM events e
-WHERE ($3 IS NULL AND $4 IS NULL
-        OR e.stream = ANY (ARRAY (SELECT f.id FROM streams f WHERE ($3 IS NULL OR f.topic = ANY ($3)) AND ($4 IS NULL OR f.group_id = $4))))
-    AND ($5 IS NULL OR e.partition = $5)
-    AND ($6 IS NULL OR e.entity_id = $6)
-    AND ($7 IS NULL OR e.event_type = $7)
-    AND ($8 IS NULL OR e.event_version = $8)
-    AND ($9 IS NULL OR coalesce(e.event_time, '-infinity') >= $9)
-    AND ($10 IS NULL OR coalesce(e.event_time, '-infinity') < $10 AND e.event_time IS NOT NULL)
-    AND ($11 IS NULL OR e.outcome = $11)
-    AND ($12 IS NULL OR e.problems IS NOT NULL)
-    AND ($13 IS NULL OR (coalesce(e.event_time, '-infinity'), e.arrived_at, e.stream, e.partition, e."offset") < ($13, $14, $15, $16, $17))
--- The same order as in the indexes events_newest, events_of_entity and events_with_problems.
+-- All events that pass the filters, the newest first. The parameters:
+-- $1 limit or null, $2 number of events to leave out, then filters, each null if not given: $3
+-- topics, $4 group, $5 partition, $6 entity, $7 type, $8 version, $9 from, $10 to, $11 outcome, $12
+-- whether only with findings, and the key of the last event of the page before: $13 event time,
+-- $14 arrival, $15 stream, $16 partition, $17 offset.
+WITH types AS MATERIALIZED (
+    SELECT y.id FROM event_types y
+    JOIN streams s ON s.id = y.stream
+    WHERE ($3 IS NULL OR s.topic = ANY ($3)) AND ($4 IS NULL OR s.group_id = $4)
+        AND ($7 IS NULL OR y.event_type = $7) AND ($8 IS NULL OR y.event_version = $8)
+        AND ($11 IS NULL OR y.skipped = ($11 = 'skipped'))
+), of_streams AS MATERIALIZED (
+    SELECT s.id FROM streams s WHERE ($3 IS NULL OR s.topic = ANY ($3)) AND ($4 IS NULL OR s.group_id = $4)
+)
+SELECT e.stream, e.partition, e."offset", e.entity_id, e.event_time, coalesce(t.event_type, e.event_type) AS event_type,
+    coalesce(t.event_version, e.event_version) AS event_version, e.checksum, e.arrived_at,
+    CASE WHEN e.reason IS NULL THEN 'event' ELSE 'skipped' END AS outcome, e.reason, e.payload,
+    CASE WHEN e.payload IS NULL THEN e.raw END AS raw, e.problems
+FROM (
+    SELECT r.* FROM event_records r
+    WHERE r.type_id = ANY (ARRAY (SELECT y.id FROM types y))
+        -- With the streams, the key of the log has the records of a partition.
+        AND ($5 IS NULL OR r.partition = $5 AND r.stream = ANY (ARRAY (SELECT s.id FROM of_streams s)))
+        AND ($6 IS NULL OR r.entity_id = $6)
+        AND ($9 IS NULL OR coalesce(r.event_time, '-infinity') >= $9)
+        AND ($10 IS NULL OR r.event_time < $10)
+        AND ($12 IS NULL OR r.problems IS NOT NULL)
+        AND ($13 IS NULL OR (coalesce(r.event_time, '-infinity'), r.arrived_at, r.stream, r.partition, r."offset") < ($13, $14, $15, $16, $17))
+    UNION ALL
+    SELECT r.* FROM event_records r
+    WHERE r.type_id IS NULL AND r.stream = ANY (ARRAY (SELECT s.id FROM of_streams s))
+        AND ($7 IS NULL OR r.event_type = $7) AND ($8 IS NULL OR r.event_version = $8) AND ($11 IS NULL OR (r.reason IS NULL) = ($11 = 'event'))
+        AND ($5 IS NULL OR r.partition = $5)
+        AND ($6 IS NULL OR r.entity_id = $6)
+        AND ($9 IS NULL OR coalesce(r.event_time, '-infinity') >= $9)
+        AND ($10 IS NULL OR r.event_time < $10)
+        AND ($12 IS NULL OR r.problems IS NOT NULL)
+        AND ($13 IS NULL OR (coalesce(r.event_time, '-infinity'), r.arrived_at, r.stream, r.partition, r."offset") < ($13, $14, $15, $16, $17))
+) AS e
+LEFT JOIN event_types t ON t.id = e.type_id
 ORDER BY coalesce(e.event_time, '-infinity') DESC, e.arrived_at DESC, e.stream DESC, e.partition DESC, e."offset" DESC
 LIMIT $1 OFFSET $2

@@ -8,7 +8,7 @@ FROM unnest($1, $2, $3, $4, $5) AS wanted (n, stream, partition, first, last)
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(stored."offset"), '{}') AS offsets, coalesce(string_agg(stored.checksum, ''), '') AS checksums
     FROM (
-        SELECT e."offset", e.checksum FROM events e
+        SELECT e."offset", e.checksum FROM event_records e
         WHERE e.stream = wanted.stream AND e.partition = wanted.partition AND e."offset" BETWEEN wanted.first AND wanted.last
         UNION ALL
         SELECT f."offset", f.checksum FROM failures f

@@ -4,13 +4,13 @@ WITH place AS (
     WHERE s.group_id = $1 AND s.topic = $2
         AND s.epoch = (SELECT max(l.epoch) FROM streams l WHERE l.topic = s.topic AND l.group_id = s.group_id)
 ), found AS (
-    (SELECT e."offset", e.checksum, NULL::bigint AS first_timestamp, NULL::bigint AS last_timestamp FROM events e, place
+    (SELECT e."offset", e.checksum, NULL::bigint AS first_timestamp, NULL::bigint AS last_timestamp FROM event_records e, place
         WHERE $5 AND e.stream = place.stream AND e.partition = $3 AND e."offset" >= $4 ORDER BY e."offset" LIMIT 1)
     UNION ALL
     (SELECT f."offset", f.checksum, NULL, NULL FROM failures f, place
         WHERE $5 AND f.stream = place.stream AND f.partition = $3 AND f."offset" >= $4 ORDER BY f."offset" LIMIT 1)
     UNION ALL
-    (SELECT e."offset", e.checksum, NULL, NULL FROM events e, place
+    (SELECT e."offset", e.checksum, NULL, NULL FROM event_records e, place
         WHERE NOT $5 AND e.stream = place.stream AND e.partition = $3 AND e."offset" <= $4 ORDER BY e."offset" DESC LIMIT 1)
     UNION ALL
     (SELECT f."offset", f.checksum, NULL, NULL FROM failures f, place

@@ -1,7 +1,7 @@
 -- streams_of_day
 -- Returns the streams with records that arrived on a day.
 SELECT s.topic, array_agg(s.id ORDER BY s.id) AS streams
-FROM (SELECT DISTINCT e.stream FROM events e WHERE e.arrived_at >= $1 AND e.arrived_at < $2) AS found
+FROM (SELECT DISTINCT e.stream FROM event_records e WHERE e.arrived_at >= $1 AND e.arrived_at < $2) AS found
 JOIN streams s ON s.id = found.stream
 GROUP BY s.topic
 ORDER BY s.topic
