@@ -11,6 +11,7 @@ mod collect;
 mod compare;
 mod dump;
 mod ingest;
+mod latency;
 mod load;
 mod program;
 mod rest;
@@ -49,6 +50,8 @@ enum What {
     Rest(rest::Options),
     /// Compare the dump of a day of readings with COPY of psql
     Dump(dump::Options),
+    /// Measure the time from a producer's send to the commit of the row
+    Latency(latency::Options),
     /// Measure cold starts of the functions that `sam build` built
     Start(start::Options),
     /// Compare this build with another one
@@ -105,6 +108,7 @@ async fn run(what: &What) -> anyhow::Result<()> {
         What::Cdevents(options) => cdevents::run(options).await,
         What::Rest(options) => rest::run(options).await,
         What::Dump(options) => dump::run(options).await,
+        What::Latency(options) => latency::run(options).await,
         What::Start(options) => start::run(options).await,
         What::Compare(options) => compare::run(options).await,
     }

@@ -29,6 +29,17 @@ impl Weir {
         database: &str,
         kafka: Option<&str>,
     ) -> anyhow::Result<Self> {
+        let kafka = kafka.map_or(["--kafka-port", "0"], |kafka| ["--kafka", kafka]);
+        Self::start_with(program, data, database, &kafka).await
+    }
+
+    /// Starts the program with these flags about Kafka.
+    pub(crate) async fn start_with(
+        program: &Path,
+        data: &Path,
+        database: &str,
+        kafka: &[&str],
+    ) -> anyhow::Result<Self> {
         ensure!(
             program.is_file(),
             "{} is missing: cargo build --release -p weir",
@@ -46,11 +57,7 @@ impl Weir {
             "--no-sample",
             "--data-dir",
         ]);
-        command.arg(data).stdout(Stdio::null()).kill_on_drop(true);
-        match kafka {
-            Some(kafka) => command.args(["--kafka", kafka]),
-            None => command.args(["--kafka-port", "0"]),
-        };
+        command.arg(data).args(kafka).stdout(Stdio::null()).kill_on_drop(true);
         let mut weir = Self { child: command.spawn()?, address };
         let begun = Instant::now();
         while crate::load::get(address, "/healthz").await.is_err() {

@@ -13,9 +13,9 @@ use clap::{Args, ValueEnum};
 use self::{
     pairs::Pairs,
     programs::{Base, Build},
-    ways::{Cdevents, Collect, Dump, Ingest, Rest, Start},
+    ways::{Cdevents, Collect, Dump, Ingest, Latency, Rest, Start},
 };
-use crate::server::Bench;
+use crate::{latency, server::Bench};
 
 /// The builds and the measurement.
 #[derive(Args)]
@@ -63,6 +63,7 @@ enum What {
     Cdevents,
     Rest,
     Dump,
+    Latency,
     Start,
 }
 
@@ -88,9 +89,11 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     eprintln!("starting PostgreSQL and both sides");
     // Autovacuum of one side could run while the other side is measured. Both sides are vacuumed
     // after the warm-up pair.
-    let bench =
-        Bench::empty(&[&["autovacuum=off".to_owned()], options.setting.as_slice()].concat())
-            .await?;
+    let bench = Bench::empty(
+        &[&["autovacuum=off".to_owned(), latency::SETTING.to_owned()], options.setting.as_slice()]
+            .concat(),
+    )
+    .await?;
     bench.connect().await?.execute(FILL_WAL, &[]).await?;
     let mut sides = Vec::new();
     for (name, build) in [("base", base), ("this", this)] {
@@ -108,6 +111,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         What::Cdevents => pairs.run(Cdevents::new(&sides, rows(400_000)).await?).await?,
         What::Rest => pairs.run(Rest::new(&sides, rows(1_000_000), options.seconds).await?).await?,
         What::Dump => pairs.run(Dump::new(&sides, rows(1_000_000)).await?).await?,
+        What::Latency => pairs.run(Latency::new(&sides).await?).await?,
         What::Start => pairs.run(Start::new(&sides).await?).await?,
     }
     bench.stop(None).await

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     batches::{self, readings},
     cdevents::{self, BenchWorld},
-    collect, dump,
+    collect, dump, latency,
     load::load,
     program::Weir,
     rest,
@@ -329,6 +329,46 @@ impl Way for Dump<'_> {
         let (time, said) = self.sides[side].weir(&arguments).await?;
         ensure!(said.contains(&format!(": {} rows", self.rows)), "{said}");
         Ok(vec![time.as_secs_f64()])
+    }
+}
+
+/// Sends readings at a steady rate, and measures the time until they are committed.
+pub(super) struct Latency {
+    loads: Vec<latency::Load>,
+    clients: Vec<Client>,
+}
+
+impl Latency {
+    /// Readings a second, and the seconds of a measurement.
+    const RATE: u32 = 1000;
+    const SECONDS: u32 = 4;
+
+    pub(super) async fn new(sides: &[Side]) -> anyhow::Result<Self> {
+        let (mut loads, mut clients) = (Vec::new(), Vec::new());
+        for side in sides {
+            let program = side.build.program("weir");
+            loads.push(latency::Load::start(&program, &side.folder, &side.url).await?);
+            clients.push(connect(&side.url).await?);
+        }
+        Ok(Self { loads, clients })
+    }
+}
+
+impl Way for Latency {
+    fn steps(&self) -> Vec<Step> {
+        let drain = Step::new(&[latency::DRAIN], 1);
+        let ways = latency::WAYS.iter().map(|(_, figures)| Step::new(figures, 1));
+        ways.chain(std::iter::once(drain)).collect()
+    }
+
+    async fn measure(&mut self, side: usize, step: usize) -> anyhow::Result<Vec<f64>> {
+        let (load, sql) = (&mut self.loads[side], &self.clients[side]);
+        match latency::WAYS.get(step) {
+            Some((partitions, _)) => {
+                Ok(load.measure(sql, *partitions, Self::RATE, Self::SECONDS).await?.into())
+            }
+            None => Ok(vec![load.drain(sql).await?]),
+        }
     }
 }
 

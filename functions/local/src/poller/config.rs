@@ -12,9 +12,6 @@ pub const RECORDS_MAX: usize = 10_000;
 /// The largest event in bytes of JSON. Lambda's limit is 6 MB.
 pub const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024;
 
-/// The longest time to fill a batch, counted from its first record.
-pub const WINDOW: Duration = Duration::from_millis(500);
-
 /// The time limit for one invocation.
 pub const TIME_LIMIT: Duration = Duration::from_mins(1);
 
@@ -28,8 +25,7 @@ pub const EVENT_SOURCE: &str = "SelfManagedKafka";
 const DEFAULTS: &[(&str, &str)] = &[
     ("auto.offset.reset", "earliest"),
     ("isolation.level", "read_committed"),
-    // The embedded broker answers an empty fetch only after this time, also if records arrive
-    // earlier.
+    // A broker answers an empty fetch after this time, or when a record arrives.
     ("fetch.wait.max.ms", "50"),
     // A pause drops the prefetched records. A small queue limits the number of records that are
     // fetched twice. It also limits memory: each record needs half a kilobyte in addition to its
@@ -84,9 +80,6 @@ pub struct PollerConfig {
     pub records_max: usize,
     /// The largest event in bytes of JSON. A larger record is sent alone.
     pub event_bytes_max: usize,
-    /// The longest time to fill a batch, counted from its first record. A batch is dispatched
-    /// earlier when no further records come.
-    pub window: Duration,
     /// The time limit for one invocation. An invocation that exceeds it is dropped and counts as
     /// failed.
     pub time_limit: Duration,
@@ -111,7 +104,6 @@ impl PollerConfig {
             workers: WORKERS_DEFAULT,
             records_max: RECORDS_MAX,
             event_bytes_max: EVENT_BYTES_MAX,
-            window: WINDOW,
             time_limit: TIME_LIMIT,
             bisect: false,
             event_source: EVENT_SOURCE.to_owned(),

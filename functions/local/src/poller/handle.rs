@@ -74,12 +74,8 @@ impl Poller {
             let starting = Starting::new(stored, Handle::current(), config.begins_at_end());
             let unreadable = UnreadableCheck::new(config, Handle::current());
             let probe = config.topics.first().cloned().unwrap_or_default();
-            let limits = WorkerLimits {
-                window: config.window,
-                bisect: config.bisect,
-                probe,
-                health: config.health.clone(),
-            };
+            let limits =
+                WorkerLimits { bisect: config.bisect, probe, health: config.health.clone() };
             let (frame, shared) = (Arc::clone(&frame), Arc::clone(&shared));
             let worker = Worker::new(
                 consumer,

@@ -41,7 +41,7 @@ mod unreadable;
 mod worker;
 
 pub use config::{
-    EVENT_BYTES_MAX, EVENT_SOURCE, PollerConfig, RECORDS_MAX, TIME_LIMIT, WINDOW, WORKERS_DEFAULT,
+    EVENT_BYTES_MAX, EVENT_SOURCE, PollerConfig, RECORDS_MAX, TIME_LIMIT, WORKERS_DEFAULT,
 };
 pub use handle::{CLOSE_LIMIT, Poller, PollerHandle};
 pub use invoke::{Invoke, InvokeError};

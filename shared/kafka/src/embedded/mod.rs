@@ -66,7 +66,13 @@ impl EmbeddedBroker {
     /// After a change of the group, the broker waits for about a session timeout before it assigns
     /// partitions again. Clients on the same machine do not need a long timeout.
     pub fn consumer_properties() -> BTreeMap<String, String> {
-        let properties = [("session.timeout.ms", "4000"), ("heartbeat.interval.ms", "500")];
+        let properties = [
+            ("session.timeout.ms", "4000"),
+            ("heartbeat.interval.ms", "500"),
+            // The broker answers an empty fetch only after this time, also if records arrive
+            // earlier.
+            ("fetch.wait.max.ms", "5"),
+        ];
         properties.map(|(name, value)| (name.into(), value.into())).into()
     }
 

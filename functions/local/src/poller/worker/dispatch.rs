@@ -31,8 +31,18 @@ use weir_store::OpenedGap;
 /// answer.
 const EXPLAINED_EVERY: Duration = Duration::from_millis(100);
 
-/// The time without records after which a batch is dispatched before its window ends.
-const QUIET_AFTER: Duration = Duration::from_millis(50);
+/// A batch collects records for this many times as long as the batch before it took. At a low rate
+/// a record waits for some milliseconds, and the database works for at most a third of the time. At
+/// a high rate the batches become larger, because records also arrive while the handler works.
+const WINDOW_BATCHES: u32 = 3;
+
+/// The limits of this time. When a batch takes longer than the longest window, the next one is due
+/// at its end.
+const WINDOW_MIN: Duration = Duration::from_millis(2);
+const WINDOW_MAX: Duration = Duration::from_millis(50);
+
+/// The window when no record arrived during the batch before.
+pub(super) const WINDOW_IDLE: Duration = Duration::from_millis(10);
 
 impl Worker {
     pub(super) fn is_running(&self) -> bool {
@@ -54,6 +64,9 @@ impl Worker {
             Ok(gaps) => {
                 let (records, commits) = in_flight.succeeded();
                 self.failures = 0;
+                let longest = if self.filling.is_empty() { WINDOW_IDLE } else { WINDOW_MAX };
+                let window = self.dispatched.elapsed().saturating_mul(WINDOW_BATCHES);
+                self.window = window.clamp(WINDOW_MIN, longest);
                 let mut status = self.shared.status();
                 status.batches_ok += 1;
                 status.records += records as u64;
@@ -239,8 +252,7 @@ impl Worker {
         if self.is_full() {
             return Some(Duration::ZERO);
         }
-        let window = self.limits.window.saturating_sub(self.filled_since.elapsed());
-        Some(window.min(QUIET_AFTER.saturating_sub(self.last_record.elapsed())))
+        Some(self.window.saturating_sub(self.filled_since.elapsed()))
     }
 
     /// Returns whether the next batch must wait: for the handler, for a commit that the broker did

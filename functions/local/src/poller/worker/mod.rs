@@ -31,7 +31,6 @@ use super::{
 
 /// The part of the configuration that the loop needs.
 pub(super) struct WorkerLimits {
-    pub window: Duration,
     pub bisect: bool,
     /// The topic whose metadata is fetched when the broker seems away.
     pub probe: String,
@@ -61,9 +60,10 @@ pub(super) struct Worker {
     first_jumps: FirstJumps,
     filling: Batch,
     filled_since: Instant,
-    last_record: Instant,
     carried: VecDeque<CarriedRecord>,
     in_flight: Option<InFlight>,
+    /// The time to fill the next batch.
+    window: Duration,
     /// The time at which the handler got the current batch.
     dispatched: Instant,
     /// Topics that are set aside.
@@ -113,9 +113,9 @@ impl Worker {
             tracker: OffsetTracker::default(),
             first_jumps: FirstJumps::default(),
             filled_since: now,
-            last_record: now,
             carried: VecDeque::new(),
             in_flight: None,
+            window: dispatch::WINDOW_IDLE,
             dispatched: now,
             stuck: BTreeMap::new(),
             changes_seen: 0,

@@ -25,7 +25,7 @@ use super::{
 const IDLE_POLL: Duration = Duration::from_millis(100);
 
 /// The wait for a record while the handler works, so that its outcome is noticed soon.
-const BUSY_POLL: Duration = Duration::from_millis(5);
+const BUSY_POLL: Duration = Duration::from_millis(1);
 
 /// The time between a full next batch and a pause. A pause drops the records that librdkafka has
 /// prefetched.
@@ -142,7 +142,6 @@ impl Worker {
                     &mut self.first_jumps,
                     &self.assigned,
                 );
-                self.last_record = Instant::now();
                 self.topic_error = None;
                 true
             }
