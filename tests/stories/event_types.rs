@@ -93,7 +93,8 @@ async fn two_writers_give_a_type_one_number() -> anyhow::Result<()> {
         };
         let (one, other) =
             tokio::join!(deliver(&writers[0], event(of(0))), deliver(&writers[1], event(of(1))));
-        (one?, other?);
+        one?;
+        other?;
     }
     let twice = "SELECT count(*) FROM (SELECT FROM event_types GROUP BY stream, skipped, event_type, event_version HAVING count(*) > 1) AS t";
     assert_eq!(world.count(twice).await?, 0);
