@@ -1,5 +1,5 @@
-//! `bench -- latency`: the time from the producer's send to the commit of the row, at a steady rate,
-//! on the embedded broker of `weir`.
+//! `bench -- latency`: the time from the producer's send to the commit of the row, at a steady
+//! rate, on the embedded broker of `weir`.
 //!
 //! PostgreSQL notes the time of each commit (`track_commit_timestamp`), so nothing has to ask for
 //! the rows while they arrive. A commit is visible after its flush, about a millisecond later.
