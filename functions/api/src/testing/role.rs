@@ -75,3 +75,15 @@ async fn the_routes_that_change_something_do_it() {
         assert_eq!(answer.status, status, "{path}: {}", answer.text());
     }
 }
+
+/// The grant is a list of columns, which must have every column that a retry changes.
+#[tokio::test]
+async fn a_skip_becomes_an_event() {
+    let world = filled_world().await;
+    let skip = "UPDATE event_records SET reason = 'unknown' WHERE stream = (SELECT id FROM streams WHERE topic = 'orders') AND \"offset\" = 0";
+    world.client().await.batch_execute(skip).await.expect("a skip");
+    let answer = world.ask(Method::POST, "/v1/events/orders-0-0/retry").await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let event = world.get("/v1/events/orders-0-0").await.json();
+    assert_eq!((&event["entity_id"], event.get("outcome")), (&"a".into(), None), "{event}");
+}
