@@ -53,7 +53,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 3)]
     rounds: usize,
 
-    /// The program; without it, the `weir` beside this binary
+    /// The program `weir`. The default is the one in the folder of this binary
     #[arg(long, value_name = "PATH")]
     weir: Option<PathBuf>,
 }

@@ -148,7 +148,7 @@ async fn cut_everywhere(path: Path, action: Action, retries: u32) -> anyhow::Res
                 return Ok(number - 1);
             }
             Ok(report) => {
-                // Types get their numbers after `COMMIT`. An error there is no error of the batch.
+                // Types get their numbers after `COMMIT`, so the batch was stored before an error.
                 let was_stored = report.retries == 0 && proxy.executed().contains(&"COMMIT".into());
                 ensure!(
                     was_stored || retries > 0 && report.retries == 1,

@@ -42,7 +42,7 @@ pub(crate) struct Connector {
 /// A connection. If it is dropped during a transaction, its socket closes and the server rolls
 /// back.
 pub struct Connection {
-    pub(crate) client: Arc<Client>,
+    client: Arc<Client>,
     driver: JoinHandle<()>,
     /// Prepared statements by their text.
     pub(crate) prepared: HashMap<&'static str, Statement>,

@@ -11,10 +11,10 @@ use std::{
 
 use tokio_postgres::{Client, Row, types::Type};
 
-use crate::StoreError;
+use crate::{StoreError, tx::column};
 
 /// The most types with a number in a database. A topic may have a new type in each event, and a
-/// list looks at each type.
+/// list looks at each type. The SQL function `move_log_rows` has both limits, too.
 const TYPES_MAX: usize = 4_000;
 /// The longest type and the longest version with a number, in bytes.
 const BYTES_MAX: usize = 256;
@@ -59,20 +59,15 @@ impl EventTypes {
         if unknown.0.is_empty() || self.0.len() >= TYPES_MAX {
             return Ok(());
         }
-        macro_rules! column {
-            ($of:expr) => {
-                unknown.0.iter().map($of).collect::<Vec<_>>()
-            };
-        }
         let most = i64::try_from(TYPES_MAX).unwrap_or(i64::MAX);
         let rows = client
             .query_typed(
                 include_str!("log/sql/learn_event_types.sql"),
                 &[
-                    (&column!(|t| t.0), Type::INT4_ARRAY),
-                    (&column!(|t| t.1), Type::BOOL_ARRAY),
-                    (&column!(|t| t.2.as_deref()), Type::TEXT_ARRAY),
-                    (&column!(|t| t.3.as_deref()), Type::TEXT_ARRAY),
+                    (&column(&unknown.0, |t| t.0), Type::INT4_ARRAY),
+                    (&column(&unknown.0, |t| t.1), Type::BOOL_ARRAY),
+                    (&column(&unknown.0, |t| t.2.as_deref()), Type::TEXT_ARRAY),
+                    (&column(&unknown.0, |t| t.3.as_deref()), Type::TEXT_ARRAY),
                     (&most, Type::INT8),
                 ],
             )
@@ -97,7 +92,7 @@ impl TypeIds {
         Self { known, unknown: UnknownTypes::default(), key: Vec::new() }
     }
 
-    /// Returns the number of a type; `None` when it has none.
+    /// Returns the number of a type, or `None` for a type without a number.
     pub(crate) fn find(
         &mut self,
         stream: i32,

@@ -236,10 +236,10 @@ impl BorrowedConnection<'_> {
     ///
     /// An error is only logged: the batch is stored, and the next one tries again.
     pub(crate) async fn learn(&mut self, unknown: &UnknownTypes) -> bool {
-        let Some(Connection { client, event_types: Some(types), .. }) = &mut self.connection else {
-            return true;
-        };
-        let learned = types.learn(client, unknown).await;
+        let client = self.connection().shared_client();
+        let types = self.connection.as_mut().and_then(|connection| connection.event_types.as_mut());
+        let Some(types) = types else { return true };
+        let learned = types.learn(&client, unknown).await;
         if let Err(error) = &learned {
             tracing::warn!(%error, "types of events got no number and are stored as text");
         }

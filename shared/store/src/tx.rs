@@ -11,6 +11,14 @@ use weir_model::Statement;
 /// A parameter and its type.
 pub(crate) type TypedParam<'a> = (&'a (dyn ToSql + Sync), Type);
 
+/// Returns one value of each row, as a parameter of `unnest`.
+pub(crate) fn column<'r, R: 'r, V>(
+    rows: impl IntoIterator<Item = &'r R>,
+    value: impl FnMut(&'r R) -> V,
+) -> Vec<V> {
+    rows.into_iter().map(value).collect()
+}
+
 /// The operations for work inside a transaction. [`Store::transaction`](crate::Store::transaction)
 /// begins and ends the transaction.
 pub struct Tx {

@@ -10,10 +10,10 @@ use tracing::{Dispatch, instrument::WithSubscriber, subscriber::NoSubscriber};
 
 /// A second subscriber, so that a log line is never kept as unwanted.
 ///
-/// tracing-core 0.1.36 caches for each log line whether a subscriber wants it. While a process has
-/// one subscriber, the thread that logs the line first decides with its own subscriber. A test on
-/// another thread has none, and then the line is lost for every thread. With two subscribers all of
-/// them are asked.
+/// tracing-core 0.1.36 caches for each log line whether a subscriber wants it. If a process has
+/// only one subscriber, it asks only the thread that logs the line first. If that thread belongs to
+/// a test without a subscriber, no thread logs the line any more. If a process has two subscribers,
+/// it asks both.
 static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
 
 /// Returns every event that is logged while `work` runs, each as a JSON value, in order.

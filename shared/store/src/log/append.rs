@@ -5,7 +5,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use futures_util::SinkExt;
 use tokio_postgres::{CopyInSink, Statement};
-use weir_model::{Event, Micros, Record, copy_rows::CopyRows};
+use weir_model::{Event, Record, copy_rows::CopyRows};
 
 use crate::{
     StoreError, Tx,
@@ -79,7 +79,7 @@ impl Append {
 fn push(rows: &mut CopyRows, types: &mut TypeIds, row: &AppendRow<'_>) {
     let AppendRow { stream, record, skipped, event, payload, raw } = row;
     let event_time = event.map_or_else(|| record.timestamp(), |e| e.event_time);
-    let timestamp = event_time.is_none_or(|time| !is_millis(time, record.timestamp_ms));
+    let timestamp_follows = event_time.is_some() && event_time == record.timestamp();
     let entity = event.and_then(|e| e.entity_id.as_deref());
     let key_is_entity = record.key.is_some() && record.key == entity.map(str::as_bytes);
     let event_type = event.and_then(|e| e.event_type.as_deref());
@@ -91,7 +91,7 @@ fn push(rows: &mut CopyRows, types: &mut TypeIds, row: &AppendRow<'_>) {
     rows.row(COLUMNS);
     rows.int8(record.offset);
     rows.instant(event_time);
-    rows.maybe_int8(timestamp.then_some(record.timestamp_ms));
+    rows.maybe_int8((!timestamp_follows).then_some(record.timestamp_ms));
     rows.int4(*stream);
     rows.int4(record.partition);
     rows.maybe_int4(type_id);
@@ -106,9 +106,4 @@ fn push(rows: &mut CopyRows, types: &mut TypeIds, row: &AppendRow<'_>) {
     rows.bytes(payload.map(str::as_bytes));
     rows.bytes(*raw);
     rows.bytes(event.and_then(|e| e.problems.as_deref()).map(str::as_bytes));
-}
-
-/// Returns whether the timestamp follows from the time of the event, so that it is not stored.
-fn is_millis(time: Micros, timestamp_ms: i64) -> bool {
-    timestamp_ms.checked_mul(1000) == Some(time.0)
 }

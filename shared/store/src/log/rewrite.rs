@@ -3,7 +3,10 @@
 use tokio_postgres::types::Type;
 use weir_model::{Event, Micros};
 
-use crate::{RecordCoordinates, StoreError, Tx, tx::TypedParam};
+use crate::{
+    RecordCoordinates, StoreError, Tx,
+    tx::{TypedParam, column},
+};
 
 /// Turns a skip into an event. Returns whether it was still a skip.
 ///
@@ -40,17 +43,12 @@ pub(crate) async fn rewrite_problems(tx: &Tx, all: &[NewProblems<'_>]) -> Result
     if all.is_empty() {
         return Ok(());
     }
-    macro_rules! column {
-        ($of:expr) => {
-            all.iter().map($of).collect::<Vec<_>>()
-        };
-    }
     let params: [TypedParam<'_>; 5] = [
-        (&column!(|new| new.place.stream), Type::INT4_ARRAY),
-        (&column!(|new| new.place.partition), Type::INT4_ARRAY),
-        (&column!(|new| new.place.offset), Type::INT8_ARRAY),
-        (&column!(|new| new.arrived_at), Type::TIMESTAMPTZ_ARRAY),
-        (&column!(|new| new.problems), Type::TEXT_ARRAY),
+        (&column(all, |new| new.place.stream), Type::INT4_ARRAY),
+        (&column(all, |new| new.place.partition), Type::INT4_ARRAY),
+        (&column(all, |new| new.place.offset), Type::INT8_ARRAY),
+        (&column(all, |new| new.arrived_at), Type::TIMESTAMPTZ_ARRAY),
+        (&column(all, |new| new.problems), Type::TEXT_ARRAY),
     ];
     tx.execute(include_str!("sql/rewrite_problems.sql"), &params).await?;
     Ok(())

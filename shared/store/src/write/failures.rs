@@ -3,7 +3,10 @@
 use tokio_postgres::types::Type;
 use weir_model::{Event, Record, SchemaFormat, ValueSchema};
 
-use crate::{StoreError, Tx, headers, tx::TypedParam};
+use crate::{
+    StoreError, Tx, headers,
+    tx::{TypedParam, column},
+};
 
 /// A record and the reason why it is stored in `failures`.
 pub(crate) struct Refusal<'r> {
@@ -36,29 +39,24 @@ pub(crate) async fn insert<'r>(
     let headers: Vec<Option<String>> =
         all.iter().map(|r| headers::to_json(&r.record.headers)).collect();
     let schemas: Vec<Option<String>> = all.iter().map(|r| schema(r.record)).collect();
-    macro_rules! column {
-        ($of:expr) => {
-            all.iter().map($of).collect::<Vec<_>>()
-        };
-    }
     let params: [TypedParam<'_>; 17] = [
-        (&column!(|r| r.stream), Type::INT4_ARRAY),
-        (&column!(|r| r.record.partition), Type::INT4_ARRAY),
-        (&column!(|r| r.record.offset), Type::INT8_ARRAY),
-        (&column!(|r| r.record.timestamp_ms), Type::INT8_ARRAY),
-        (&column!(|r| r.event.and_then(|e| e.event_time)), Type::TIMESTAMPTZ_ARRAY),
+        (&column(&all, |r| r.stream), Type::INT4_ARRAY),
+        (&column(&all, |r| r.record.partition), Type::INT4_ARRAY),
+        (&column(&all, |r| r.record.offset), Type::INT8_ARRAY),
+        (&column(&all, |r| r.record.timestamp_ms), Type::INT8_ARRAY),
+        (&column(&all, |r| r.event.and_then(|e| e.event_time)), Type::TIMESTAMPTZ_ARRAY),
         (&checksums, Type::BYTEA_ARRAY),
-        (&column!(|r| text(&r.class)), Type::TEXT_ARRAY),
-        (&column!(|r| text(&r.message)), Type::TEXT_ARRAY),
-        (&column!(|r| text(&r.chain)), Type::TEXT_ARRAY),
-        (&column!(|r| r.event.and_then(|e| e.entity_id.as_deref())), Type::TEXT_ARRAY),
-        (&column!(|r| r.event.and_then(|e| e.event_type.as_deref())), Type::TEXT_ARRAY),
-        (&column!(|r| r.event.and_then(|e| e.event_version.as_deref())), Type::TEXT_ARRAY),
-        (&column!(|r| r.record.key), Type::BYTEA_ARRAY),
+        (&column(&all, |r| text(&r.class)), Type::TEXT_ARRAY),
+        (&column(&all, |r| text(&r.message)), Type::TEXT_ARRAY),
+        (&column(&all, |r| text(&r.chain)), Type::TEXT_ARRAY),
+        (&column(&all, |r| r.event.and_then(|e| e.entity_id.as_deref())), Type::TEXT_ARRAY),
+        (&column(&all, |r| r.event.and_then(|e| e.event_type.as_deref())), Type::TEXT_ARRAY),
+        (&column(&all, |r| r.event.and_then(|e| e.event_version.as_deref())), Type::TEXT_ARRAY),
+        (&column(&all, |r| r.record.key), Type::BYTEA_ARRAY),
         (&headers, Type::TEXT_ARRAY),
-        (&column!(|r| r.record.value), Type::BYTEA_ARRAY),
+        (&column(&all, |r| r.record.value), Type::BYTEA_ARRAY),
         (&schemas, Type::TEXT_ARRAY),
-        (&column!(|r| r.model), Type::TEXT_ARRAY),
+        (&column(&all, |r| r.model), Type::TEXT_ARRAY),
     ];
     Ok(tx.execute(include_str!("../sql/insert_failures.sql"), &params).await?)
 }
