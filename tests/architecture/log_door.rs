@@ -11,7 +11,7 @@ use regex_lite::Regex;
 use crate::circles::sources;
 
 /// A statement that names the table of the log, or a table of its months.
-const NAMES_THE_LOG: &str = r"\b(?:FROM|INTO|JOIN|UPDATE|ONLY|TABLE|COPY)\s+(?:public\.)?(?:events(?:_\d{4}_\d\d)?|event_records|event_types)\b";
+const NAMES_THE_LOG: &str = r"\b(?:FROM|INTO|JOIN|UPDATE|ONLY|TABLE|COPY)\s+(?:public\.)?(?:events(?:_\d{4}_\d\d)?|event_records|event_types|packed_events|event_values|event_places|packing)\b";
 
 /// The module, and code of plugins, which may read the relation `public.events`.
 const MAY: [&str; 2] = ["shared/store/src/log/", "shared/plugin/src/"];

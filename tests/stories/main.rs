@@ -16,6 +16,7 @@ mod ledger;
 mod migrations;
 mod odd_records;
 mod order;
+mod packed;
 mod plugins;
 mod positions;
 mod problems;

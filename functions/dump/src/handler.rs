@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use weir_blob::UtcDay;
 use weir_model::Micros;
+use weir_store::packing::pack_closed_hours;
 
 use crate::{
     DumpError,
@@ -43,6 +44,8 @@ pub struct Answer {
     pub bytes: u64,
     /// The number of days that are left for the next run.
     pub left: usize,
+    /// Records of the log's closed hours that were packed.
+    pub packed: u64,
     /// Months of the log that were dropped.
     pub dropped: Vec<String>,
 }
@@ -90,6 +93,11 @@ impl Handler {
             }
             answer.dropped = retention.dropped.into_iter().map(|d| d.month_table).collect();
         }
+        match pack_closed_hours(&self.dumper.store, deadline).await {
+            Ok(packed) => answer.packed = packed.records,
+            // The next run packs the same hours.
+            Err(error) => tracing::warn!(%error, "cannot pack closed hours of the log"),
+        }
         Ok(answer)
     }
 }
@@ -127,6 +135,7 @@ impl Answer {
             rows: outcome.done.iter().map(|d| d.rows).sum(),
             bytes: outcome.done.iter().map(|d| d.bytes).sum(),
             left: outcome.left,
+            packed: 0,
             dropped: Vec::new(),
         }
     }

@@ -134,6 +134,9 @@ impl DumpTable {
         let (mut columns, mut key) = (Vec::with_capacity(rows.len()), Vec::<(i32, _)>::new());
         for row in &rows {
             let name: String = row.try_get("name")?;
+            if model == LOG && log::OF_ROW.contains(&name.as_str()) {
+                continue;
+            }
             let (nullable, place) = if model == LOG {
                 let key_place = log::KEY.iter().zip(1..).find(|(of_key, _)| **of_key == name);
                 (!log::NOT_NULL.contains(&name.as_str()), key_place.map(|(_, place)| place))

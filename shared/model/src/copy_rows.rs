@@ -103,6 +103,25 @@ impl CopyRows {
         }
     }
 
+    /// Adds a field of an array type, or null.
+    pub fn array(&mut self, array: Option<&ArrayField>) {
+        // Dimensions, whether it has nulls, the type of an element, the length, and the first
+        // subscript (array_recv).
+        const ARRAY_HEADER: usize = 20;
+        match array.map(|a| (i32::try_from(a.bytes.len() + ARRAY_HEADER), a)) {
+            Some((Ok(length), array)) => {
+                self.0.put_i32(length);
+                self.0.put_i32(1);
+                self.0.put_i32(i32::from(array.nulls > 0));
+                self.0.put_u32(array.element);
+                self.0.put_i32(array.elements);
+                self.0.put_i32(1);
+                self.0.put_slice(&array.bytes);
+            }
+            _ => self.null(),
+        }
+    }
+
     /// Adds the end of the data.
     pub fn end(&mut self) {
         self.0.put_slice(TRAILER);
@@ -121,5 +140,49 @@ impl CopyRows {
     /// Returns the bytes of the buffer and leaves it empty.
     pub fn take(&mut self) -> Bytes {
         self.0.split().freeze()
+    }
+}
+
+/// The elements of an array with one dimension.
+#[derive(Debug)]
+pub struct ArrayField {
+    /// The type of an element, as its number in `pg_type`.
+    element: u32,
+    elements: i32,
+    nulls: i32,
+    bytes: BytesMut,
+}
+
+impl ArrayField {
+    /// Returns an array without elements. `element` is the number of their type in `pg_type`.
+    pub fn new(element: u32) -> Self {
+        Self { element, elements: 0, nulls: 0, bytes: BytesMut::new() }
+    }
+
+    /// Adds an element in its binary format, or null. An element comes from an event of at most
+    /// 6 MB, so its length fits into 32 bits.
+    pub fn push(&mut self, value: Option<&[u8]>) {
+        self.elements += 1;
+        match value.map(|v| (i32::try_from(v.len()), v)) {
+            Some((Ok(length), bytes)) => {
+                self.bytes.put_i32(length);
+                self.bytes.put_slice(bytes);
+            }
+            _ => {
+                self.nulls += 1;
+                self.bytes.put_i32(-1);
+            }
+        }
+    }
+
+    /// Returns the array, unless all its elements are null.
+    pub fn unless_null(&self) -> Option<&Self> {
+        (self.nulls < self.elements).then_some(self)
+    }
+
+    /// Removes all elements, and keeps the memory.
+    pub fn clear(&mut self) {
+        (self.elements, self.nulls) = (0, 0);
+        self.bytes.clear();
     }
 }

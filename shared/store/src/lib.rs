@@ -13,6 +13,7 @@ pub mod identity;
 pub mod log;
 pub mod migrate;
 pub mod offset_rule;
+pub mod packing;
 mod pipeline;
 pub mod plugin;
 pub mod positions;

@@ -13,7 +13,7 @@ const FILL: &str = "
     SELECT make_event_month(now() - make_interval(months => m)) FROM generate_series(0, 3) AS m;
     INSERT INTO restored_rows (stream, partition, \"offset\", arrived_at, timestamp_ms, event_time, checksum, outcome, reason, entity_id,
         event_type, event_version, payload, problems)
-    SELECT CASE WHEN n % 500 = 3 THEN 4 ELSE 1 + n % 3 END, n % 5, n, now() - (3000 - n) * interval '40 minutes', n,
+    SELECT CASE WHEN n % 500 = 3 THEN 4 ELSE 1 + n % 3 END, n % 5, n, now() - (3000 - n / 300 * 300) * interval '40 minutes' + n % 300 * interval '2 seconds', n,
         CASE WHEN n % 13 = 0 THEN NULL WHEN n % 17 = 0 THEN now() + n % 7 * interval '300 days'
             ELSE date_trunc('day', now() - (3000 - n) * interval '40 minutes') END,
         decode(md5(n::text), 'hex'), CASE WHEN n % 11 = 0 THEN 'skipped' ELSE 'event' END, CASE WHEN n % 11 = 0 THEN 'unknown' END,
@@ -27,6 +27,13 @@ const WITHOUT_NUMBER: &str = "
     UPDATE event_records e SET type_id = NULL, event_type = t.event_type, event_version = t.event_version
     FROM event_types t WHERE t.id = e.type_id AND e.\"offset\" % 7 = 0;
     DELETE FROM event_types t WHERE NOT EXISTS (SELECT FROM event_records e WHERE e.type_id = t.id);";
+
+/// Packs all narrow rows that can be packed.
+const PACK: &str = "
+    SELECT count(*) FROM (
+        SELECT DISTINCT e.stream, e.partition, date_trunc('hour', e.arrived_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS hour FROM event_records e
+    ) AS h
+    CROSS JOIN LATERAL pack_events(h.stream, h.partition, h.hour, -1, 1000) AS p";
 
 /// A filter of the list, with the same condition in SQL.
 const FILTERS: [&[(&str, &str)]; 8] = [
@@ -77,12 +84,31 @@ fn offsets(answer: &Answer) -> Vec<i64> {
 
 #[tokio::test]
 async fn every_filter_finds_what_plain_sql_finds() {
+    compare_all(None).await;
+}
+
+#[tokio::test]
+async fn every_filter_finds_what_plain_sql_finds_in_packed_rows() {
+    compare_all(Some(PACK)).await;
+}
+
+async fn compare_all(pack: Option<&str>) {
     let world = ApiWorld::new().await;
     let sql = world.client().await;
     for statement in
         ["BEGIN", log::BEGIN_RESTORE, FILL, log::END_RESTORE, WITHOUT_NUMBER, "COMMIT", "ANALYZE"]
     {
         sql.batch_execute(statement).await.expect(statement);
+    }
+    if let Some(pack) = pack {
+        let all = "SELECT e::text FROM events e ORDER BY 1";
+        let before = sql.query(all, &[]).await.expect("rows");
+        sql.batch_execute(&format!("{pack}; ANALYZE")).await.expect(pack);
+        let packed = "SELECT sum(records)::bigint FROM packed_events";
+        let packed: i64 = sql.query_one(packed, &[]).await.expect("a number").get(0);
+        assert!(packed > 1000, "{packed}");
+        let after = sql.query(all, &[]).await.expect("rows");
+        assert!(before.iter().map(|r| r.get::<_, &str>(0)).eq(after.iter().map(|r| r.get(0))));
     }
     let instant = async |days: i32| -> String {
         let text = "SELECT to_char(date_trunc('day', now() - $1 * interval '1 day') AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')";

@@ -9,6 +9,7 @@ mod health;
 mod invoke_route;
 mod kafka;
 mod metrics_route;
+mod packing;
 mod samples;
 mod shutdown;
 
@@ -134,6 +135,7 @@ pub(crate) async fn run(
             wanted.clone(),
             settings.dump_at,
         ));
+        let packing = tokio::spawn(packing::run(database.store.clone()));
         let mut told = stop.clone();
         let server = tokio::spawn(server.serve(listener, async move { told.wait().await }));
         let topics = handler.writer().topics();
@@ -157,6 +159,7 @@ pub(crate) async fn run(
         }
         stop.wait().await;
         daily.abort();
+        packing.abort();
         output::note_line(format_args!(
             "stopping; the running batch is finished first (press Ctrl-C again to end at once)"
         ));

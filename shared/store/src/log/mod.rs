@@ -18,25 +18,41 @@
 //! | dump a day | [`RELATION`], [`DAY`], [`KEY`], [`NOT_NULL`], [`STREAMS_OF_DAY`] |
 //! | restore a day | [`BEGIN_RESTORE`], [`END_RESTORE`] |
 //! | list, describe and drop months | [`months`] |
+//! | pack closed hours | [`pack`] |
 
 mod append;
 mod checksums;
 pub(crate) mod months;
+pub(crate) mod pack;
+mod packer;
 mod reader;
 mod record;
 mod rewrite;
 
-pub(crate) use append::{Append, AppendRow};
+pub(crate) use append::{Append, AppendRow, AppendStatements, Appended};
 pub(crate) use checksums::{CHECKSUMS, NEAREST, checksum_at, checksum_of};
 pub(crate) use reader::{LogReader, count};
 pub(crate) use record::{LogRecord, record_at};
 pub(crate) use rewrite::{NewProblems, promote, rewrite_problems};
 
-/// The relation whose rows are dumped, with all columns of a record.
-pub const RELATION: &str = "events";
+/// The relation whose rows are dumped.
+pub const RELATION: &str = "event_values";
 
-/// The column that decides the day of a record.
-pub const DAY: &str = "arrived_at";
+/// The column of the relation that decides the day of a record. All records of a packed row arrived
+/// in the same hour, so the row decides it.
+pub const DAY: &str = "row_arrived_at";
+
+/// The columns of the relation that are not values of a record, and are not dumped.
+pub const OF_ROW: [&str; 8] = [
+    "type_id",
+    "packed",
+    "row_first",
+    "row_last",
+    "row_arrived_at",
+    "row_oldest",
+    "row_newest",
+    "row_entities",
+];
 
 /// The columns that order a dump and identify a record, of which no other record has the same.
 pub const KEY: [&str; 4] = ["stream", "partition", "offset", "arrived_at"];

@@ -1,6 +1,6 @@
 //! Reads the log from its beginning, in chunks that fit into memory.
 
-use std::pin::Pin;
+use std::{collections::VecDeque, pin::Pin};
 
 use futures_util::{StreamExt, TryStreamExt, stream::Fuse};
 use tokio_postgres::{RowStream, types::Type};
@@ -12,13 +12,26 @@ use crate::{Connection, Store, StoreError, tx::TypedParam};
 /// The most records of a chunk, and the bytes at which a chunk is full.
 const CHUNK_RECORDS: usize = 2_000;
 const CHUNK_BYTES: usize = 8 * 1024 * 1024;
+/// Kafka's offsets begin at 0.
+const BEFORE_FIRST: i64 = -1;
 
-/// An open read of the log, on a separate connection.
+/// The rows of a part of a partition, which the server sorts in memory.
+const PART_NARROW: i64 = 2_000;
+const PART_PACKED: i64 = 40;
+
+/// An open read of the log, on a separate connection. It reads each partition in parts, because no
+/// index has the records of packed rows in their order.
 pub(crate) struct LogReader {
-    /// Fused, because the driver's stream returns the error "connection closed" when it is polled
-    /// after its end.
-    rows: Fuse<Pin<Box<RowStream>>>,
-    _connection: Connection,
+    /// The part that is being read. Fused, because the driver's stream returns the error
+    /// "connection closed" when it is polled after its end.
+    rows: Option<Fuse<Pin<Box<RowStream>>>>,
+    /// The partitions that are not read to their end.
+    places: VecDeque<(i32, i32)>,
+    /// The last offset of the part, and whether it is the last part of the partition.
+    read_to: i64,
+    is_last: bool,
+    from: Option<Micros>,
+    connection: Connection,
 }
 
 impl LogReader {
@@ -29,25 +42,75 @@ impl LogReader {
         streams: &[i32],
         from: Option<Micros>,
     ) -> Result<Self, StoreError> {
+        const BEGIN: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = \
+            0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         let connection = store.connect().await?;
-        connection.client().batch_execute("SET statement_timeout = 0").await?;
-        let params: [TypedParam<'_>; 2] =
-            [(&streams, Type::INT4_ARRAY), (&from, Type::TIMESTAMPTZ)];
-        let rows =
-            connection.client().query_typed_raw(include_str!("sql/read_log.sql"), params).await?;
-        Ok(Self { rows: Box::pin(rows).fuse(), _connection: connection })
+        connection.client().batch_execute(BEGIN).await?;
+        let places = connection
+            .client()
+            .query_typed(
+                "-- partitions_of_streams\nSELECT stream, partition FROM stream_partitions WHERE \
+                    stream = ANY ($1) ORDER BY stream, partition",
+                &[(&streams, Type::INT4_ARRAY)],
+            )
+            .await?
+            .iter()
+            .map(|row| Ok((row.try_get("stream")?, row.try_get("partition")?)))
+            .collect::<Result<_, StoreError>>()?;
+        Ok(Self { rows: None, places, read_to: BEFORE_FIRST, is_last: false, from, connection })
     }
 
     /// Returns the next chunk; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<LogRecord>>, StoreError> {
         let (mut chunk, mut bytes) = (Vec::new(), 0);
         while chunk.len() < CHUNK_RECORDS && bytes < CHUNK_BYTES {
-            let Some(row) = self.rows.try_next().await? else { break };
-            let record = LogRecord::read(&row)?;
-            bytes += record.size();
-            chunk.push(record);
+            if self.rows.is_none() && !self.next_part().await? {
+                break;
+            }
+            let Some(rows) = &mut self.rows else { break };
+            match rows.try_next().await? {
+                Some(row) => {
+                    let record = LogRecord::read(&row)?;
+                    bytes += record.size();
+                    chunk.push(record);
+                }
+                None => self.rows = None,
+            }
         }
         Ok(if chunk.is_empty() { None } else { Some(chunk) })
+    }
+
+    /// Begins to read the next part. Returns `false` if there is none.
+    async fn next_part(&mut self) -> Result<bool, StoreError> {
+        if self.is_last {
+            self.places.pop_front();
+            (self.read_to, self.is_last) = (BEFORE_FIRST, false);
+        }
+        let Some((stream, partition)) = self.places.front() else { return Ok(false) };
+        let client = self.connection.client();
+        let after = self.read_to;
+        let params: [TypedParam<'_>; 6] = [
+            (stream, Type::INT4),
+            (partition, Type::INT4),
+            (&after, Type::INT8),
+            (&self.from, Type::TIMESTAMPTZ),
+            (&PART_NARROW, Type::INT8),
+            (&PART_PACKED, Type::INT8),
+        ];
+        let rows = client.query_typed(include_str!("sql/read_log_end.sql"), &params).await?;
+        let last: Option<i64> =
+            rows.first().map(|row| row.try_get("last_offset")).transpose()?.flatten();
+        (self.read_to, self.is_last) = (last.unwrap_or(i64::MAX), last.is_none());
+        let params: [TypedParam<'_>; 5] = [
+            (stream, Type::INT4),
+            (partition, Type::INT4),
+            (&after, Type::INT8),
+            (&self.read_to, Type::INT8),
+            (&self.from, Type::TIMESTAMPTZ),
+        ];
+        let rows = client.query_typed_raw(include_str!("sql/read_log.sql"), params).await?;
+        self.rows = Some(Box::pin(rows).fuse());
+        Ok(true)
     }
 }
 

@@ -8,6 +8,9 @@ use crate::{
     tx::{TypedParam, column},
 };
 
+/// Makes narrow rows of the packed row of a record, because only narrow rows change.
+const UNPACK: &str = "-- unpack_events\nSELECT unpack_events($1, $2, $3)";
+
 /// Turns a skip into an event. Returns whether it was still a skip.
 ///
 /// The caller has locked the partition, and read the skip before.
@@ -27,6 +30,7 @@ pub(crate) async fn promote(
         (&event.event_version.as_deref(), Type::TEXT),
         (&event.problems.as_deref(), Type::TEXT),
     ];
+    tx.query(UNPACK, &params[..3]).await?;
     let rows = tx.query(include_str!("sql/promote_event.sql"), &params).await?;
     Ok(rows.first().map(|row| row.try_get::<_, i64>("promoted")).transpose()? == Some(1))
 }
@@ -50,6 +54,7 @@ pub(crate) async fn rewrite_problems(tx: &Tx, all: &[NewProblems<'_>]) -> Result
         (&column(all, |new| new.arrived_at), Type::TIMESTAMPTZ_ARRAY),
         (&column(all, |new| new.problems), Type::TEXT_ARRAY),
     ];
+    tx.query(include_str!("sql/unpack_all.sql"), &params[..3]).await?;
     tx.execute(include_str!("sql/rewrite_problems.sql"), &params).await?;
     Ok(())
 }

@@ -64,6 +64,11 @@ pub const CORE: &[Migration] = &[
         name: "narrow_log",
         sql: include_str!("../../../../migrations/V13__narrow_log.sql"),
     },
+    Migration {
+        version: 15,
+        name: "packed_log",
+        sql: include_str!("../../../../migrations/V15__packed_log.sql"),
+    },
 ];
 
 /// Refuses a database that an unreleased build created, because its migrations had other names.

@@ -8,6 +8,9 @@ WITH listed (role, name, rights) AS (VALUES
     ('weir_ingest', 'stream_gaps', 'SELECT, INSERT, DELETE'),
     ('weir_ingest', 'events', 'SELECT'),
     ('weir_ingest', 'event_records', 'SELECT, INSERT'),
+    ('weir_ingest', 'packed_events', 'SELECT, INSERT'),
+    ('weir_ingest', 'event_values', 'SELECT'),
+    ('weir_ingest', 'event_places', 'SELECT'),
     ('weir_ingest', 'event_types', 'SELECT, INSERT'),
     ('weir_ingest', 'event_contents', 'SELECT, INSERT'),
     ('weir_ingest', 'failures', 'SELECT, INSERT'),
@@ -22,6 +25,9 @@ WITH listed (role, name, rights) AS (VALUES
     ('weir_api', 'stream_gaps', 'SELECT, INSERT, DELETE'),
     ('weir_api', 'events', 'SELECT'),
     ('weir_api', 'event_records', 'SELECT, INSERT, UPDATE (reason, entity_id, event_time, timestamp_ms, type_id, event_type, event_version, problems)'),
+    ('weir_api', 'packed_events', 'SELECT'),
+    ('weir_api', 'event_values', 'SELECT'),
+    ('weir_api', 'event_places', 'SELECT'),
     ('weir_api', 'event_types', 'SELECT'),
     ('weir_api', 'event_contents', 'SELECT, INSERT, DELETE'),
     ('weir_api', 'failures', 'SELECT, INSERT, UPDATE, DELETE'),
@@ -35,6 +41,10 @@ WITH listed (role, name, rights) AS (VALUES
     ('weir_dump', 'stream_gaps', 'SELECT'),
     ('weir_dump', 'events', 'SELECT'),
     ('weir_dump', 'event_records', 'SELECT'),
+    ('weir_dump', 'packed_events', 'SELECT'),
+    ('weir_dump', 'event_values', 'SELECT'),
+    ('weir_dump', 'event_places', 'SELECT'),
+    ('weir_dump', 'packing', 'SELECT, UPDATE'),
     ('weir_dump', 'event_types', 'SELECT'),
     ('weir_dump', 'event_contents', 'SELECT, DELETE'),
     ('weir_dump', 'failures', 'SELECT'),
@@ -83,6 +93,11 @@ SELECT concat_ws(E';\n',
     (SELECT string_agg(format(
         'ALTER FUNCTION %1$s SECURITY DEFINER SET search_path = public, pg_temp; REVOKE ALL ON FUNCTION %1$s FROM PUBLIC, weir_ingest, weir_api; GRANT EXECUTE ON FUNCTION %1$s TO weir_dump',
         p.oid::regprocedure), E';\n')
-        FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('make_event_months', 'drop_event_month', 'end_long_readers')
+        FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('make_event_months', 'drop_event_month', 'end_long_readers', 'pack_events')
             AND p.proowner = (SELECT o.oid FROM owner o)),
+    -- A packed row never changes, and a retry must change one record of it.
+    (SELECT string_agg(format(
+        'ALTER FUNCTION %1$s SECURITY DEFINER SET search_path = public, pg_temp; REVOKE ALL ON FUNCTION %1$s FROM PUBLIC, weir_ingest, weir_dump; GRANT EXECUTE ON FUNCTION %1$s TO weir_api',
+        p.oid::regprocedure), E';\n')
+        FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname = 'unpack_events' AND p.proowner = (SELECT o.oid FROM owner o)),
     'GRANT EXECUTE ON FUNCTION public.event_months() TO weir_api, weir_dump') AS statements

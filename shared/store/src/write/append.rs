@@ -9,8 +9,8 @@ use weir_model::Outcome;
 use super::{Decoded, DecodedRecord};
 use crate::{
     StoreError, Tx,
-    event_types::{EventTypes, TypeIds, UnknownTypes},
-    log::{Append, AppendRow},
+    event_types::{EventTypes, TypeIds},
+    log::{Append, AppendRow, AppendStatements, Appended},
     pipeline::Pipeline,
     store::BorrowedConnection,
 };
@@ -18,60 +18,66 @@ use crate::{
 /// Records that are decoded between two chunks.
 const CHUNK_RECORDS: usize = 100;
 
-/// The statement that copies into the log, and the numbers of types.
+/// The statements that copy into the log, and the numbers of types.
 pub(super) struct CopyLog {
-    pub statement: Statement,
+    pub statements: AppendStatements,
     pub types: Arc<EventTypes>,
 }
 
 impl CopyLog {
     pub(super) async fn of(connection: &mut BorrowedConnection<'_>) -> Result<Self, StoreError> {
-        Ok(Self {
-            statement: connection.prepared(Append::SQL, &[]).await?,
-            types: connection.event_types().await?,
-        })
+        let statements = AppendStatements {
+            narrow: connection.prepared(Append::NARROW, &[]).await?,
+            packed: Some(connection.prepared(Append::PACKED, &[]).await?),
+        };
+        Ok(Self { statements, types: connection.event_types().await? })
     }
 
-    async fn begin(&self, tx: &Tx) -> Result<Append, StoreError> {
-        Append::begin(tx, &self.statement, TypeIds::new(self.types.clone())).await
+    fn append<'t>(&'t self, tx: &'t Tx) -> Append<'t> {
+        Append::new(tx, &self.statements, TypeIds::new(self.types.clone()))
     }
 }
 
-/// Appends the chosen records. Returns the types that have no number.
+/// Appends the chosen records.
 pub(super) async fn append(
     tx: &Tx,
     copy: &CopyLog,
     decoded: &Decoded<'_>,
     chosen: &[usize],
     pipeline: &mut Pipeline<'_>,
-) -> Result<UnknownTypes, StoreError> {
-    let mut appending = copy.begin(tx).await?;
+) -> Result<Appended, StoreError> {
+    let items = decoded.items();
+    let mut appending = copy.append(tx);
     for n in chosen {
-        appending.push(&row(&decoded.items()[*n])).await?;
+        appending.push(*n, &row(&items[*n])).await?;
     }
-    appending.finish(pipeline).await
+    appending.finish(|n| row(&items[n]), pipeline).await
 }
 
 /// Appends all records, and decodes the remaining ones in between, so that the server writes during
-/// decoding. Returns the types that have no number.
+/// decoding.
 pub(super) async fn decode_and_append(
     tx: &Tx,
     copy: &CopyLog,
     decoded: &mut Decoded<'_>,
     pipeline: &mut Pipeline<'_>,
-) -> Result<UnknownTypes, StoreError> {
-    let mut appending = copy.begin(tx).await?;
+) -> Result<Appended, StoreError> {
+    let mut appending = copy.append(tx);
     let mut next = 0..decoded.items().len();
     if next.is_empty() {
         next = decoded.decode(CHUNK_RECORDS);
     }
     while !next.is_empty() {
-        for item in decoded.items()[next].iter().filter(|item| item.is_stored()) {
-            appending.push(&row(item)).await?;
+        for n in next {
+            let item = &decoded.items()[n];
+            if item.is_stored() {
+                appending.push(n, &row(item)).await?;
+            }
         }
         next = decoded.decode(CHUNK_RECORDS);
     }
-    appending.finish(pipeline).await
+    let items = decoded.items();
+    appending.finish(|n| row(&items[n]), pipeline).await
 }
 
 /// Copies encoded rows into a projection.

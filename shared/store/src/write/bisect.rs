@@ -110,10 +110,11 @@ async fn write_part(
     let statements = decoded.upserts(chosen);
     let mut pipeline = Pipeline::default();
     pipeline.send(async { Ok(tx.batch(before).await.map(|()| 0)?) }).await;
-    if let Err(error) = append::append(tx, copy, decoded, chosen, &mut pipeline).await {
+    let appended = match append::append(tx, copy, decoded, chosen, &mut pipeline).await {
+        Ok(appended) => appended,
         // If an earlier statement failed, its error is the cause.
-        return Err(pipeline.finish().await.err().unwrap_or(error));
-    }
+        Err(error) => return Err(pipeline.finish().await.err().unwrap_or(error)),
+    };
     for statement in &statements {
         pipeline.send(async { Ok(tx.run(statement).await?) }).await;
     }
@@ -127,7 +128,7 @@ async fn write_part(
         tx.batch(IMMEDIATE).await?;
     }
     let asked: usize = statements.iter().map(|s| s.rows).sum();
-    let written: u64 = answers.iter().skip(2).sum();
+    let written: u64 = answers.iter().skip(1 + appended.answers).sum();
     Ok(asked.saturating_sub(usize::try_from(written).unwrap_or(usize::MAX)))
 }
 

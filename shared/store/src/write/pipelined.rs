@@ -12,7 +12,8 @@ use super::{
     save_progress,
 };
 use crate::{
-    StoreError, Tx, event_types::UnknownTypes, pipeline::Pipeline, store::BorrowedConnection,
+    StoreError, Tx, event_types::UnknownTypes, log::Appended, pipeline::Pipeline,
+    store::BorrowedConnection,
 };
 
 /// Writes the decoded records and commits. Returns the number of rows for which a projection had
@@ -33,11 +34,14 @@ pub(super) async fn write(
     // Declared before the pipeline, which borrows them.
     let (projections, changed, logged);
     let mut pipeline = Pipeline::default();
-    let copied = !decoded.is_empty();
-    let mut unknown = UnknownTypes::default();
-    if copied {
+    let mut appended = Appended::default();
+    if !decoded.is_empty() {
         let copy = CopyLog::of(connection).await?;
-        unknown = append::decode_and_append(tx, &copy, decoded, &mut pipeline).await?;
+        appended = match append::decode_and_append(tx, &copy, decoded, &mut pipeline).await {
+            Ok(appended) => appended,
+            // If an earlier statement failed, its error is the cause.
+            Err(error) => return Err(pipeline.finish().await.err().unwrap_or(error)),
+        };
     }
     let decoded = &*decoded;
     let everything: Vec<usize> = decoded.stored().collect();
@@ -81,13 +85,13 @@ pub(super) async fn write(
         tx.batch("COMMIT").await?;
         answers
     };
-    let answers = answers.into_iter().skip(usize::from(copied));
+    let answers = answers.into_iter().skip(appended.answers);
     let stale = projections
         .iter()
         .zip(answers)
         .map(|(projection, written)| projection.stale(written))
         .sum();
-    Ok((stale, unknown))
+    Ok((stale, appended.unknown))
 }
 
 async fn copy_projection(

@@ -1,7 +1,11 @@
 //! Writes the record of a failure as ingest would have written it.
 
 use super::{Decoded, Refusal, Writer, append::CopyLog, bisect, days, dedupe};
-use crate::{StoreError, Tx, event_types::EventTypes, log::Append};
+use crate::{
+    StoreError, Tx,
+    event_types::EventTypes,
+    log::{Append, AppendStatements},
+};
 
 /// Writes the records, usually one, to the log, their projections, plugins and days.
 ///
@@ -13,7 +17,10 @@ pub(crate) async fn retry_record<'d>(
     decoded: &'d mut Decoded<'_>,
 ) -> Result<Option<Refusal<'d>>, StoreError> {
     let copy = CopyLog {
-        statement: tx.client().prepare_typed(Append::SQL, &[]).await?,
+        statements: AppendStatements {
+            narrow: tx.client().prepare_typed(Append::NARROW, &[]).await?,
+            packed: None,
+        },
         types: EventTypes::read(tx.client()).await?,
     };
     // The savepoint includes the claim, so that a record that is refused again does not claim its

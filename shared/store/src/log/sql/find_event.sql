@@ -1,2 +1,3 @@
 -- find_event
-SELECT e.checksum FROM event_records e WHERE e.stream = $1 AND e.partition = $2 AND e."offset" = $3
+SELECT v.checksum FROM event_values v
+WHERE v.stream = $1 AND v.partition = $2 AND v."offset" = $3 AND v.row_first <= $3 AND v.row_first > $3 - 4096 AND v.row_last >= $3

@@ -1,12 +1,8 @@
 -- get_event
-SELECT e.stream, e.partition, e."offset", e.entity_id, e.event_time, coalesce(t.event_type, e.event_type) AS event_type,
-    coalesce(t.event_version, e.event_version) AS event_version, e.checksum, e.arrived_at,
-    CASE WHEN e.reason IS NULL THEN 'event' ELSE 'skipped' END AS outcome, e.reason, e.payload,
-    CASE WHEN e.payload IS NULL THEN e.raw END AS raw, e.problems
-FROM event_records e
-LEFT JOIN event_types t ON t.id = e.type_id
+SELECT v.stream, v.partition, v."offset", v.entity_id, v.event_time, v.event_type, v.event_version, v.checksum, v.arrived_at, v.outcome, v.reason,
+    v.payload, CASE WHEN v.payload IS NULL THEN v.raw END AS raw, v.problems
+FROM event_values v
 -- Without ~stream it is the topic's first stream. An id with a stream of another topic finds no
 -- row.
-WHERE e.stream = (SELECT s.id FROM streams s WHERE s.topic = $1 AND ($2 IS NULL OR s.id = $2) ORDER BY s.id LIMIT 1)
-    AND e.partition = $3
-    AND e."offset" = $4
+WHERE v.stream = (SELECT s.id FROM streams s WHERE s.topic = $1 AND ($2 IS NULL OR s.id = $2) ORDER BY s.id LIMIT 1)
+    AND v.partition = $3 AND v."offset" = $4 AND v.row_first <= $4 AND v.row_first > $4 - 4096 AND v.row_last >= $4

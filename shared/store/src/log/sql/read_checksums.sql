@@ -11,6 +11,13 @@ CROSS JOIN LATERAL (
         SELECT e."offset", e.checksum FROM event_records e
         WHERE e.stream = wanted.stream AND e.partition = wanted.partition AND e."offset" BETWEEN wanted.first AND wanted.last
         UNION ALL
+        -- The caller compares only the records that it has, so a row may have others.
+        SELECT p.first_offset + coalesce(u.place, u.n - 1), uuid_send(u.checksum)
+        FROM packed_events p
+        CROSS JOIN LATERAL unnest(p.checksums, p.offsets) WITH ORDINALITY AS u (checksum, place, n)
+        WHERE p.stream = wanted.stream AND p.partition = wanted.partition
+            AND p.first_offset BETWEEN wanted.first - 4095 AND wanted.last AND p.last_offset >= wanted.first
+        UNION ALL
         SELECT f."offset", f.checksum FROM failures f
         WHERE f.stream = wanted.stream AND f.partition = wanted.partition AND f."offset" BETWEEN wanted.first AND wanted.last
     ) AS stored

@@ -1,9 +1,9 @@
 -- read_event
-SELECT s.topic, e.stream, e.partition, e."offset", e.arrived_at, e.problems, e.timestamp_ms, e.checksum, e.key, e.headers::text,
-    coalesce(e.raw, convert_to(e.payload::text, 'UTF8')) AS value,
-    e.outcome = 'skipped' AND e.reason NOT LIKE 'event_already_consumed%' AS skipped,
-    e.outcome = 'skipped' AND e.reason LIKE 'event_already_consumed%' AS repeated,
+SELECT s.topic, v.stream, v.partition, v."offset", v.arrived_at, v.problems, v.timestamp_ms, v.checksum, v.key, v.headers::text,
+    coalesce(v.raw, convert_to(v.payload::text, 'UTF8')) AS value,
+    v.outcome = 'skipped' AND v.reason NOT LIKE 'event_already_consumed%' AS skipped,
+    v.outcome = 'skipped' AND v.reason LIKE 'event_already_consumed%' AS repeated,
     s.group_id
-FROM events e
-JOIN streams s ON s.id = e.stream
-WHERE e.stream = $1 AND e.partition = $2 AND e."offset" = $3
+FROM event_values v
+JOIN streams s ON s.id = v.stream
+WHERE v.stream = $1 AND v.partition = $2 AND v."offset" = $3 AND v.row_first <= $3 AND v.row_first > $3 - 4096 AND v.row_last >= $3
