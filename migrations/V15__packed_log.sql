@@ -99,6 +99,9 @@ LANGUAGE plpgsql AS $$
 DECLARE
     month_table text := 'packed_events_' || to_char(first_day, 'YYYY_MM');
 BEGIN
+    IF to_regclass(format('%I', month_table)) IS NOT NULL THEN
+        RETURN;
+    END IF;
     -- A packed row is short enough for its page, after compression.
     EXECUTE format('CREATE TABLE %I PARTITION OF packed_events FOR VALUES FROM (%L) TO (%L) WITH (toast_tuple_target = 8160)',
         month_table, first_day AT TIME ZONE 'UTC', (first_day + interval '1 month') AT TIME ZONE 'UTC');
@@ -136,7 +139,8 @@ BEGIN
     IF NOT EXISTS (SELECT FROM event_months() WHERE month_table = name) THEN
         RAISE EXCEPTION '% is not a month of the log', name;
     END IF;
-    EXECUTE format('DROP TABLE %I, %I', name, 'packed_' || name);
+    EXECUTE format('DROP TABLE %I', name);
+    EXECUTE format('DROP TABLE IF EXISTS %I', 'packed_' || name);
 END
 $$;
 
@@ -333,11 +337,9 @@ CREATE TABLE packing (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     packed_until timestamptz NOT NULL
 );
-COMMENT ON TABLE packing IS 'How far the log''s closed hours are packed; one row.';
+COMMENT ON TABLE packing IS 'How far the log''s closed hours are packed: one row, or none before the first run.';
 COMMENT ON COLUMN packing.one IS 'Always true.';
 COMMENT ON COLUMN packing.packed_until IS 'The end of the last hour that was packed.';
-INSERT INTO packing (packed_until)
-SELECT date_trunc('hour', coalesce((SELECT min(e.arrived_at) FROM event_records e), now()) AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
 
 CREATE OR REPLACE VIEW api.events_with_type_id AS
 SELECT s.topic, s.group_id, s.epoch, v.partition, v."offset", v.arrived_at, v.event_time, v.outcome, v.reason,

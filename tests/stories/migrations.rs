@@ -11,7 +11,7 @@ use weir_store::migrate::CORE;
 use weir_testkit::Database;
 use weir_tests::{
     World,
-    batches::{event, orders},
+    batches::{event, orders, record},
     deliver, migrate_all, tables, writer_on,
 };
 
@@ -26,6 +26,11 @@ async fn filled() -> Result<World> {
     for (model, topic) in all() {
         world.deliver(traffic(&*model, topic).whole()).await?;
     }
+    // Records with a type that has a number, enough for a packed row.
+    let packed =
+        |from: i64, to: i64| event((from..to).map(|offset| record("orders", 7, offset, "{}")));
+    world.deliver(packed(0, 1)).await?;
+    world.deliver(packed(1, 40)).await?;
     // One failure, and a gap before the last record.
     let mut some = orders([0, 1]);
     some[1].value = "no JSON".into();
@@ -37,6 +42,7 @@ async fn filled() -> Result<World> {
             "INSERT INTO event_removals (stream, partition, month_table, first_offset, last_offset, records)
                 VALUES (1, 0, 'events_2024_05', 0, 9, 10);
              INSERT INTO stream_contradictions (stream, partition, first_offset, end_offset, what) SELECT stream, partition, 3, 5, 'other records' FROM stream_partitions LIMIT 1;
+             INSERT INTO packing (packed_until) VALUES ('2026-01-01T00:00:00Z');
              INSERT INTO event_contents (group_id, digest) VALUES ('weir', '\\x01');
              INSERT INTO dumps (destination, model, day, snapshot) VALUES ('file:///dumps', 'readings', '2026-01-02', pg_current_snapshot());
              INSERT INTO dump_locks (model, day) VALUES ('readings', '2026-01-02');

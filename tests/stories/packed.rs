@@ -68,7 +68,7 @@ async fn close_hours(world: &World) -> anyhow::Result<()> {
         .batch_execute(
             "SELECT make_event_month(now() - interval '3 hours');
              UPDATE event_records SET arrived_at = arrived_at - interval '2 hours';
-             UPDATE packing SET packed_until = date_trunc('hour', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '4 hours'",
+             DELETE FROM packing",
         )
         .await?;
     Ok(())
@@ -186,7 +186,7 @@ async fn packing_gives_way_to_a_batch() -> anyhow::Result<()> {
     let before = events(&world).await?;
     let packed =
         pack_closed_hours(&world.store()?, Instant::now() + Duration::from_millis(300)).await?;
-    assert_eq!(packed, Packed { left: true, ..Packed::default() });
+    assert_eq!(packed, Packed { left: true, ..Packed::default() }, "the partition is locked");
     other.batch_execute("COMMIT").await?;
     assert!(pack(&world).await?.records >= 36);
     assert_eq!(events(&world).await?, before);
@@ -205,8 +205,12 @@ async fn a_packed_skip_becomes_an_event_and_its_neighbours_stay() -> anyhow::Res
     let config =
         TopicsConfig { topics: "build_events=readings".parse()?, ..TopicsConfig::default() };
     let right = world.writer_with(&config)?;
-    let place =
-        place_of(&world.store()?, &"build_events-0-30".parse()?).await?.context("a place")?;
+    let place = place_of(
+        &world.store()?,
+        &"build_events-0-30".parse().map_err(|()| anyhow::anyhow!("an id"))?,
+    )
+    .await?
+    .context("a place")?;
     let others =
         "SELECT (to_jsonb(e))::text FROM events e WHERE \"offset\" <> 30 ORDER BY \"offset\"";
     let before = tables::column(&world.sql, others).await?;

@@ -25,10 +25,9 @@ pub(crate) struct Part {
 
 /// Returns the next closed hour that is not packed.
 pub(crate) async fn next_hour(connection: &Connection) -> Result<Option<Micros>, StoreError> {
-    const NEXT: &str = "-- next_hour_to_pack\nSELECT p.packed_until FROM packing p WHERE \
-        p.packed_until + interval '1 hour' <= now() - interval '5 minutes'";
-    let rows = connection.client().query_typed(NEXT, &[]).await?;
-    Ok(rows.first().map(|row| row.try_get("packed_until")).transpose()?)
+    let rows =
+        connection.client().query_typed(include_str!("sql/next_hour_to_pack.sql"), &[]).await?;
+    Ok(rows.first().map(|row| row.try_get("hour")).transpose()?)
 }
 
 /// Returns the partitions with narrow rows in an hour that can be packed.
@@ -79,8 +78,9 @@ pub(crate) async fn part(tx: &Tx, place: Place, hour: Micros) -> Result<Part, St
 
 /// Stores that an hour is packed.
 pub(crate) async fn finish_hour(connection: &Connection, hour: Micros) -> Result<(), StoreError> {
-    const FINISH: &str = "-- finish_packed_hour\nUPDATE packing SET packed_until = $1 + interval \
-        '1 hour' WHERE packed_until = $1";
-    connection.client().execute_typed(FINISH, &[(&hour, Type::TIMESTAMPTZ)]).await?;
+    connection
+        .client()
+        .execute_typed(include_str!("sql/finish_packed_hour.sql"), &[(&hour, Type::TIMESTAMPTZ)])
+        .await?;
     Ok(())
 }

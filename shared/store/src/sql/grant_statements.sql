@@ -44,7 +44,7 @@ WITH listed (role, name, rights) AS (VALUES
     ('weir_dump', 'packed_events', 'SELECT'),
     ('weir_dump', 'event_values', 'SELECT'),
     ('weir_dump', 'event_places', 'SELECT'),
-    ('weir_dump', 'packing', 'SELECT, UPDATE'),
+    ('weir_dump', 'packing', 'SELECT, INSERT, UPDATE'),
     ('weir_dump', 'event_types', 'SELECT'),
     ('weir_dump', 'event_contents', 'SELECT, DELETE'),
     ('weir_dump', 'failures', 'SELECT'),
