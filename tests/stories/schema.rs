@@ -92,6 +92,7 @@ const TYPES: &[(&str, &str)] = &[
     ("read_log", "=int4 =int4 =int8 =int8 =time"),
     ("read_log_end", "=int4 =int4 =int8 =time =int8 =int8"),
     ("unpack_all", "int4 int4 int8"),
+    ("finish_packed_hour", "=time"),
     ("newest_events", "=int8 =int8"),
     ("learn_event_types", "int4 bool text text =int8"),
     ("count_failures", "text =text =int4 =text =text =text =time =time =text"),
