@@ -102,8 +102,8 @@ BEGIN
     IF to_regclass(format('%I', month_table)) IS NOT NULL THEN
         RETURN;
     END IF;
-    -- A packed row is short enough for its page, after compression.
-    EXECUTE format('CREATE TABLE %I PARTITION OF packed_events FOR VALUES FROM (%L) TO (%L) WITH (toast_tuple_target = 8160)',
+    EXECUTE format('CREATE TABLE %I PARTITION OF packed_events FOR VALUES FROM (%L) TO (%L)
+        WITH (autovacuum_vacuum_insert_scale_factor = 0.05)',
         month_table, first_day AT TIME ZONE 'UTC', (first_day + interval '1 month') AT TIME ZONE 'UTC');
     EXECUTE format('ALTER TABLE %I ADD PRIMARY KEY (stream, partition, first_offset)', month_table);
     EXECUTE format('COMMENT ON TABLE %I IS %L', month_table, 'Packed events that arrived in ' || to_char(first_day, 'YYYY-MM') || ' (UTC).');
@@ -120,7 +120,8 @@ BEGIN
     IF to_regclass(format('%I', month_table)) IS NOT NULL THEN
         RETURN false;
     END IF;
-    EXECUTE format('CREATE TABLE %I PARTITION OF event_records FOR VALUES FROM (%L) TO (%L)',
+    -- A vacuum also adds new pages to the index of arrival.
+    EXECUTE format('CREATE TABLE %I PARTITION OF event_records FOR VALUES FROM (%L) TO (%L) WITH (autovacuum_vacuum_insert_scale_factor = 0.05)',
         month_table, first_day AT TIME ZONE 'UTC', (first_day + interval '1 month') AT TIME ZONE 'UTC');
     -- The key of a partitioned table needs arrived_at. The key of a month does not, so it is
     -- shorter and stronger.
