@@ -145,9 +145,9 @@ BEGIN
 END
 $$;
 
--- All values of each record. The columns after problems tell which row has the record: a narrow row,
--- which has this record only, or a packed row. With limits on these columns, a query unpacks few
--- rows.
+-- All values of each record. The columns after problems tell which row has the record: a narrow
+-- row, which has this record only, or a packed row. With limits on these columns, a query unpacks
+-- few rows.
 CREATE VIEW event_values AS
 SELECT e.stream, e.partition, e."offset", e.arrived_at,
     -- The seconds as a number with 53 bits are exact to a millisecond between the years 0 and 9999.
@@ -432,7 +432,7 @@ LANGUAGE sql STABLE ROWS 100 AS $$
         WHERE t.topic = of_topic
         UNION ALL
         SELECT n.* FROM api.event_types t
-        -- The newest rows that have how_many records together: no wanted record is older than these.
+        -- The newest rows that have how_many records together. No wanted record is older.
         CROSS JOIN LATERAL (
             SELECT coalesce(min(b.oldest), '-infinity') AS time FROM (
                 SELECT w.oldest, sum(w.records) OVER (ORDER BY w.newest DESC ROWS UNBOUNDED PRECEDING) - w.records AS before

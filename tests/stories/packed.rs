@@ -15,7 +15,11 @@ use weir_testkit::{Field, Record};
 use weir_tests::{
     World,
     batches::{event, readings, record},
-    deliver, tables, topics_config,
+    deliver,
+    dumps::{Dumps, FORMATS},
+    tables,
+    time_travel::age,
+    topics_config,
 };
 
 /// How many records are in packed rows.
@@ -169,6 +173,30 @@ async fn closed_hours_are_packed_and_nothing_else_changes() -> anyhow::Result<()
         deliver(&writer, event((0..3).flat_map(|p| (0..200).map(move |n| job(p, n))))).await?;
     assert_eq!(report.event_already_consumed, 600);
     assert_eq!(events(&world).await?, before);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dump_of_packed_rows_has_the_same_bytes() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let writer = plain_writer(&world)?;
+    types_are_known(&writer).await?;
+    for from in (0..200).step_by(20) {
+        let partitions = (0..3).flat_map(|p| (from..from + 20).map(move |offset| job(p, offset)));
+        deliver(&writer, event(partitions)).await?;
+    }
+    // The same arrival for the two dumps of a day.
+    age(&world.sql, "true", 2024, 5).await?;
+    let dump = async || -> anyhow::Result<Vec<String>> {
+        let dumps = Dumps::of(world.store()?, &FORMATS)?;
+        dumps.one("events", "2024-05-04").await?;
+        let manifest = dumps.manifest("events", "2024-05-04").await?;
+        Ok(manifest.files.iter().map(|file| format!("{file:?}")).collect())
+    };
+    let narrow = dump().await?;
+    assert!(pack(&world).await?.records >= 590);
+    assert_eq!(dump().await?, narrow, "the manifest has the checksums of the files");
+    assert_eq!(narrow.len(), FORMATS.len());
     Ok(())
 }
 

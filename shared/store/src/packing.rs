@@ -31,14 +31,15 @@ pub struct Packed {
 /// harm.
 pub async fn pack_closed_hours(store: &Store, deadline: Instant) -> Result<Packed, StoreError> {
     let mut packed = Packed::default();
-    while let Some(hour) = pack::next_hour(&store.connect().await?).await? {
-        for place in pack::places(&store.connect().await?, hour).await? {
+    let connection = store.connect().await?;
+    while let Some(hour) = pack::next_hour(&connection).await? {
+        for place in pack::places(&connection, hour).await? {
             match pack_place(store, hour, place, deadline).await? {
                 Some(records) => packed.records += records,
                 None => return Ok(Packed { left: true, ..packed }),
             }
         }
-        pack::finish_hour(&store.connect().await?, hour).await?;
+        pack::finish_hour(&connection, hour).await?;
         packed.hours += 1;
         if Instant::now() >= deadline {
             return Ok(Packed { left: true, ..packed });

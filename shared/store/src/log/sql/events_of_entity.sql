@@ -1,14 +1,14 @@
 -- events_of_entity
--- The newest events of an entity: $1 limit, $2 number of events to leave out, $3 entity. Returns none
--- for an entity with more than 2,000 narrow rows or 5,000 packed ones. It is planned once.
+-- The newest events of an entity: $1 limit, $2 number of events to leave out, $3 entity. Returns
+-- none for an entity with more than 2,000 narrow rows or 5,000 packed ones. It is planned once.
 WITH packed AS MATERIALIZED (
     SELECT p.stream, p.partition, p.first_offset, p.arrived_at, p.oldest, p.newest
     FROM packed_events p
     WHERE p.entity_hashes @> ARRAY[entity_hash($3)] AND p.type_id = ANY (ARRAY (SELECT y.id FROM event_types y WHERE NOT y.skipped))
     LIMIT 5001
 ), since AS MATERIALIZED (
-    -- Each row has an event of the entity, so no wanted event is older than the first event of so
-    -- many rows.
+    -- Each row has an event of the entity. So no wanted event is older than all of as many rows as
+    -- events are wanted.
     SELECT coalesce((SELECT p.oldest FROM packed p ORDER BY p.oldest DESC OFFSET $1 + $2 - 1 LIMIT 1), '-infinity') AS time
 ), of_packed AS MATERIALIZED (
     SELECT e.stream, e.partition, e."offset", e.arrived_at, e.event_time, e.row_first, e.row_arrived_at

@@ -16,7 +16,7 @@ WITH types AS MATERIALIZED (
     FROM types y
     CROSS JOIN for_each f
     CROSS JOIN LATERAL (
-        -- Of narrow and packed records together, all are known down to the last of so many.
+        -- Of narrow and packed records together, all are known down to the last of this number.
         SELECT * FROM newest_places(y.id, f.rows, $9, $10, $13, $14, $15, $16, $17) AS p
         ORDER BY p.event_time DESC LIMIT f.rows
     ) AS n

@@ -1,7 +1,7 @@
 -- read_log_end
 -- The last offset of the next part of a partition, or null for the last part: $1 stream, $2
--- partition, $3 the offset before the part, $4 the earliest arrival or null, $5 the most narrow rows
--- and $6 the most packed rows of the part.
+-- partition, $3 the offset before the part, $4 the earliest arrival or null, $5 the most narrow
+-- rows and $6 the most packed rows of the part.
 SELECT least(
     (SELECT e."offset" - 1 FROM event_records e
     WHERE e.stream = $1 AND e.partition = $2 AND e."offset" > $3 AND ($4 IS NULL OR e.arrived_at >= $4)
