@@ -59,6 +59,28 @@ impl LongReads {
         sql: &'static str,
         params: &[SqlParam<'_>],
     ) -> Result<Begun, ApiError> {
+        self.begin_after(None, sql, params).await
+    }
+
+    /// Begins a query whose rows come from indexes in their order and are merged.
+    pub(crate) async fn begin_merged(
+        &self,
+        sql: &'static str,
+        params: &[SqlParam<'_>],
+    ) -> Result<Begun, ApiError> {
+        // The transaction ends with the connection. Compiling a plan takes longer than it saves,
+        // and its estimated cost is very high here.
+        const MERGE: &str = "BEGIN READ ONLY; SET LOCAL enable_sort = off; SET LOCAL jit = off; \
+            SET LOCAL max_parallel_workers_per_gather = 0";
+        self.begin_after(Some(MERGE), sql, params).await
+    }
+
+    async fn begin_after(
+        &self,
+        settings: Option<&str>,
+        sql: &'static str,
+        params: &[SqlParam<'_>],
+    ) -> Result<Begun, ApiError> {
         let wait = Duration::from_secs(WAIT_SECONDS_MAX);
         let permit = tokio::time::timeout(wait, self.permits.clone().acquire_owned()).await;
         let permit = permit
@@ -71,6 +93,9 @@ impl LongReads {
             // More rows are sorted in memory and not on the server's disk.
             const LONG: &str = "SET statement_timeout = 0; SET work_mem = '64MB'";
             connection.client().batch_execute(LONG).await?;
+        }
+        if let Some(settings) = settings {
+            connection.client().batch_execute(settings).await?;
         }
         let params =
             params.iter().map(|(value, kind)| (*value as &(dyn ToSql + Sync), kind.clone()));

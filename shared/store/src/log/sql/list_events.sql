@@ -23,7 +23,7 @@ FROM (
         -- With the streams, the key of the log has the records of a partition.
         AND ($5 IS NULL OR r.partition = $5 AND r.stream = ANY (ARRAY (SELECT s.id FROM of_streams s)))
         AND ($6 IS NULL OR r.entity_id = $6)
-        AND ($9 IS NULL OR coalesce(r.event_time, '-infinity') >= $9)
+        AND ($9 IS NULL OR r.event_time >= $9)
         AND ($10 IS NULL OR r.event_time < $10)
         AND ($12 IS NULL OR r.problems IS NOT NULL)
         AND ($13 IS NULL OR (coalesce(r.event_time, '-infinity'), r.arrived_at, r.stream, r.partition, r."offset") < ($13, $14, $15, $16, $17))
@@ -33,7 +33,7 @@ FROM (
         AND ($7 IS NULL OR r.event_type = $7) AND ($8 IS NULL OR r.event_version = $8) AND ($11 IS NULL OR (r.reason IS NULL) = ($11 = 'event'))
         AND ($5 IS NULL OR r.partition = $5)
         AND ($6 IS NULL OR r.entity_id = $6)
-        AND ($9 IS NULL OR coalesce(r.event_time, '-infinity') >= $9)
+        AND ($9 IS NULL OR r.event_time >= $9)
         AND ($10 IS NULL OR r.event_time < $10)
         AND ($12 IS NULL OR r.problems IS NOT NULL)
         AND ($13 IS NULL OR (coalesce(r.event_time, '-infinity'), r.arrived_at, r.stream, r.partition, r."offset") < ($13, $14, $15, $16, $17))
