@@ -195,8 +195,11 @@ mod tests {
     use axum::body::to_bytes;
     use tokio_postgres::types::Type;
 
+    use weir_store::log;
+    use weir_testkit::Record;
+
     use super::*;
-    use crate::testing::ApiWorld;
+    use crate::{list::Value, testing::ApiWorld};
 
     /// Writes one byte for each row.
     struct Dots;
@@ -241,6 +244,48 @@ mod tests {
             .await
             .expect("its place is free again");
         to_bytes(body, usize::MAX).await.expect_err("no end is made up");
+    }
+
+    /// Only the events of further types and those without a time may be sorted.
+    #[tokio::test]
+    async fn a_merged_read_takes_the_order_from_indexes() {
+        let world = ApiWorld::new().await;
+        let order = |offset| Record {
+            topic: "orders".into(),
+            offset,
+            value: format!(r#"{{"kind": "k{}"}}"#, offset % 3).into(),
+            ..Record::default()
+        };
+        world.deliver((0..30).map(order)).await;
+        let kinds = [
+            Type::INT8,
+            Type::INT8,
+            Type::TEXT_ARRAY,
+            Type::TEXT,
+            Type::INT4,
+            Type::TEXT,
+            Type::TEXT,
+            Type::TEXT,
+            Type::TIMESTAMPTZ,
+            Type::TIMESTAMPTZ,
+            Type::TEXT,
+            Type::BOOL,
+            Type::TIMESTAMPTZ,
+            Type::TIMESTAMPTZ,
+            Type::INT4,
+            Type::INT4,
+            Type::INT8,
+        ];
+        let params: Vec<SqlParam<'_>> =
+            kinds.into_iter().map(|kind| (&Value::Null as _, kind)).collect();
+        let sql: &'static str = ["EXPLAIN ", log::MERGED_EVENTS].concat().leak();
+        let begun = LongReads::new(world.store()).begin_merged(sql, &params).await.expect("begins");
+        let plan: Vec<String> =
+            begun.rows.map(|row| row.expect("a line").get(0)).collect::<Vec<_>>().await;
+        let sorts = plan
+            .iter()
+            .filter(|line| line.trim_start_matches([' ', '-', '>']).starts_with("Sort  ("));
+        assert!(sorts.count() <= 2, "{}", plan.join("\n"));
     }
 
     #[tokio::test]

@@ -78,8 +78,7 @@ FROM (
         AND (r.type_id = ANY (ARRAY (SELECT unnest(y.ids) FROM types y))
             OR r.type_id IS NULL AND r.stream = ANY (ARRAY (SELECT s.id FROM of_streams s))
                 AND ($7 IS NULL OR r.event_type = $7) AND ($8 IS NULL OR r.event_version = $8) AND ($11 IS NULL OR (r.reason IS NULL) = ($11 = 'event')))
-        AND ($13 IS NULL OR ('-infinity', r.arrived_at, r.stream, r.partition, r."offset") < ($13, $14, $15, $16, $17))
-    ORDER BY r.arrived_at DESC, r.stream DESC, r.partition DESC, r."offset" DESC)
+        AND ($13 IS NULL OR ('-infinity', r.arrived_at, r.stream, r.partition, r."offset") < ($13, $14, $15, $16, $17)))
 ) AS e
 LEFT JOIN event_types t ON t.id = e.type_id
 ORDER BY e.at DESC, e.arrived_at DESC, e.stream DESC, e.partition DESC, e."offset" DESC
