@@ -81,6 +81,10 @@ const TYPES: &[(&str, &str)] = &[
         "=int8 =int8 text =text =int4 =text =text =text =time =time =text =bool =time =time =int4 =int4 =int8",
     ),
     (
+        "merge_events",
+        "=int8 =int8 text =text =int4 =text =text =text =time =time =text =bool =time =time =int4 =int4 =int8",
+    ),
+    (
         "page_events",
         "=int8 =int8 text =text =int4 =text =text =text =time =time =text =bool =time =time =int4 =int4 =int8",
     ),

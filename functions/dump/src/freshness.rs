@@ -52,6 +52,7 @@
 //!
 //! `tests/stories/dumps/` tests these cases.
 
+use tokio::join;
 use tokio_postgres::{Client, error::SqlState, types::Type};
 use weir_blob::UtcDay;
 use weir_model::Micros;
@@ -125,12 +126,19 @@ impl DayLock {
     /// Takes the lock. The dump must begin its snapshot after this call, because rows may have
     /// changed while it waited.
     pub(crate) async fn take(store: &Store, model: &str, day: UtcDay) -> Result<Self, DumpError> {
-        let connection = store.connect().await?;
+        let connection = store.connect_or_take().await?;
         let client = connection.client();
         let params: [Param<'_>; 2] = [(&model, Type::TEXT), (&day.number(), Type::INT4)];
-        client.execute_typed(include_str!("sql/make_day_lock.sql"), &params).await?;
-        client.batch_execute("SET idle_in_transaction_session_timeout = 0; BEGIN").await?;
-        match client.query_typed(include_str!("sql/lock_day.sql"), &params).await {
+        // Sent in this order without waiting; the server runs each one after the previous one.
+        let (made, begun, locked) = join!(
+            biased;
+            client.execute_typed(include_str!("sql/make_day_lock.sql"), &params),
+            client.batch_execute("SET idle_in_transaction_session_timeout = 0; BEGIN"),
+            client.query_typed(include_str!("sql/lock_day.sql"), &params),
+        );
+        made?;
+        begun?;
+        match locked {
             Ok(_) => Ok(Self(connection)),
             Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
                 Err(DumpError::Busy { model: model.to_owned(), day: day.to_string() })

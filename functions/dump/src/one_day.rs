@@ -6,13 +6,13 @@ use futures_util::future::try_join;
 use tokio::time::Instant;
 use tokio_postgres::{Client, types::Type};
 use weir_blob::{Blobs, Format, Manifest, ManifestFile, Offsets, UtcDay, layout};
-use weir_model::{Micros, Models};
+use weir_model::{Micros, Models, ProjectionKind};
 use weir_store::Store;
 
 use crate::{
     DumpError, WRITER,
     freshness::{self, DayLock, DumpRecord},
-    read::{Snapshot, parts},
+    read::{Snapshot, open_second, parts},
     row_stats::{self, OffsetRanges, RowStats},
     table::DumpTable,
     write::write_files,
@@ -39,21 +39,32 @@ pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, Du
     let destination = blobs.url().to_string();
     let folder = layout::day(model, day);
     let manifest_path = [&folder, "/", layout::MANIFEST].concat();
-    // A new connection takes some milliseconds, so two are not opened one after the other, and the
-    // one that has read the settings is used again.
+    // A new connection takes some milliseconds, so none is opened after another, and the one that
+    // has read the settings is used again.
     let (lock, connection) =
         try_join(DayLock::take(store, model, day), async { Ok(store.connect_or_take().await?) })
             .await?;
     let client = connection.client();
 
-    freshness::begin(client, &destination, model, day).await?;
-    blobs.delete(&manifest_path).await?;
-    let swept = blobs.sweep(&folder).await?;
-    if swept > 0 {
-        tracing::info!(model, %day, swept, "removed the files of a dump that was killed");
+    let begun = async {
+        freshness::begin(client, &destination, model, day).await?;
+        blobs.delete(&manifest_path).await?;
+        let swept = blobs.sweep(&folder).await?;
+        if swept > 0 {
+            tracing::info!(model, %day, swept, "removed the files of a dump that was killed");
+        }
+        let snapshot = Snapshot::begin(client).await?;
+        let table = DumpTable::describe(client, job.models, model).await?;
+        Ok::<_, DumpError>((snapshot, table))
+    };
+    // Only a series can have a key that two connections can read.
+    let is_series = job.models.get(model).is_some_and(|m| m.kind() == ProjectionKind::Series);
+    let second = async { Ok(if is_series { open_second(store).await } else { None }) };
+    let ((mut snapshot, table), second) = try_join(begun, second).await?;
+    if let Some(second) = second.filter(|_| table.time_key().is_some()) {
+        snapshot.begin_second(second).await?;
     }
-    let mut snapshot = Snapshot::begin(client).await?;
-    let manifest = write_day(store, &mut snapshot, job, &folder).await?;
+    let manifest = write_day(&snapshot, &table, job, &folder).await?;
     let visible = snapshot.visible.clone();
     snapshot.end().await?;
     remove_others(blobs, &folder, &manifest).await?;
@@ -73,18 +84,16 @@ pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, Du
 
 /// Reads the day in the snapshot and writes its files.
 async fn write_day(
-    store: &Store,
-    snapshot: &mut Snapshot<'_>,
+    snapshot: &Snapshot<'_>,
+    table: &DumpTable,
     job: &DayJob<'_>,
     folder: &str,
 ) -> Result<Manifest, DumpError> {
-    let table = DumpTable::describe(snapshot.client(), job.models, job.model).await?;
-    snapshot.begin_second_for(&table, store).await?;
     let client = snapshot.client();
     let mut manifest = Manifest::new(job.model, job.day, WRITER, job.now.rfc3339_millis());
     (manifest.schema, manifest.key) = (table.schema(), table.key_names());
     let mut offsets = OffsetRanges::new();
-    for part in parts(client, &table, job.day).await? {
+    for part in parts(client, table, job.day).await? {
         let before = manifest.rows;
         let progress = |rows| (job.progress)(before + rows);
         let (files, stats) =

@@ -10,7 +10,7 @@ use weir_store::Store;
 use crate::{
     DumpError,
     freshness::{self, DayLock, Standing},
-    read::{Snapshot, parts, read_rows},
+    read::{Snapshot, open_second, parts, read_rows},
     restore::{columns, decode, fetch, fetch_manifest},
     row_stats::RowStats,
     table::DumpTable,
@@ -124,7 +124,11 @@ async fn compare(
 ) -> Result<bool, DumpError> {
     let far = Instant::now() + std::time::Duration::from_hours(24);
     let mut snapshot = Snapshot::begin(client).await?;
-    snapshot.begin_second_for(table, store).await?;
+    if table.time_key().is_some()
+        && let Some(second) = open_second(store).await
+    {
+        snapshot.begin_second(second).await?;
+    }
     let parts = parts(client, table, manifest.day).await?;
     let mut equal = parts.len() >= manifest.parts().len();
     for part in &parts {

@@ -70,20 +70,15 @@ fn layers(args: &[OsString], config_env: Option<OsString>) -> Result<Layers, Exi
     let config = config_file(args).or(config_env.map(PathBuf::from));
     let (mut in_file, mut sources, mut tables) =
         (toml::Table::new(), SourcesConfig::default(), DataTables::default());
-    let mut command = settings();
+    let mut defaults = Vec::new();
     if let Some(file) = &config {
         let shown = format!("--config {}", file.display());
         in_file = table(file, &shown)?;
         sources = take_sources(&mut in_file, &shown)?;
         tables.take(&mut in_file, file)?;
-        command = with_defaults(command, in_file.clone(), &shown)?;
+        defaults.push((in_file.clone(), shown));
     }
-    // The subcommands have copies of the settings, so the file's values must be set before.
-    let found = |settings: &clap::Command| {
-        let mut command = with_help(settings.clone());
-        command.try_get_matches_from_mut(args).map_err(|e| Exit::from_clap(&e, command))
-    };
-    let mut matches = found(&command)?;
+    let (mut command, mut matches) = found(args, &defaults)?;
     // The files of `weir apply` have the format of the file of --config, which may be one of them.
     let apply =
         matches.subcommand_matches("apply").and_then(|apply| apply.get_many::<PathBuf>("files"));
@@ -94,10 +89,36 @@ fn layers(args: &[OsString], config_env: Option<OsString>) -> Result<Layers, Exi
         let mut in_this = table(file, &shown)?;
         take_sources(&mut in_this, &shown)?;
         tables.take(&mut in_this, file)?;
-        command = with_defaults(command, in_this, &shown)?;
-        matches = found(&command)?;
+        defaults.push((in_this, shown));
+        (command, matches) = found(args, &defaults)?;
     }
     Ok(Layers { command, in_file, sources, tables, matches })
+}
+
+/// Parses the command line. `defaults` are the tables of files, each with its name for errors.
+fn found(
+    args: &[OsString],
+    defaults: &[(toml::Table, String)],
+) -> Result<(clap::Command, ArgMatches), Exit> {
+    // clap copies the settings into the subcommand that it parses, so their defaults are set
+    // before.
+    let command = || {
+        let with = |command, (table, shown): &(toml::Table, String)| {
+            with_defaults(command, table.clone(), shown)
+        };
+        defaults.iter().try_fold(settings(), with)
+    };
+    let mut plain = command()?;
+    if let Ok(matches) = plain.try_get_matches_from_mut(args) {
+        return Ok((plain, matches));
+    }
+    // The help or an error is shown. The help has a copy of each setting in each subcommand, which
+    // costs every start more than all else in here.
+    let mut command = with_help(command()?);
+    match command.try_get_matches_from_mut(args) {
+        Ok(matches) => Ok((command, matches)),
+        Err(error) => Err(Exit::from_clap(&error, command)),
+    }
 }
 
 /// A setting's name, its values, and their source.

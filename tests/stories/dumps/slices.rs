@@ -3,10 +3,12 @@
 
 use std::io::Read;
 
+use anyhow::Context;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use weir_blob::Format;
 use weir_dump::{Found, Snapshot};
+use weir_store::{DatabaseConfig, Store};
 use weir_tests::{World, dumps::Dumps};
 
 const DAY: &str = "2026-01-01";
@@ -65,7 +67,7 @@ async fn both_connections_see_the_same_moment() -> anyhow::Result<()> {
         .sql
         .batch_execute("INSERT INTO readings VALUES ('late', '2026-01-01', 1, 0, 1, 0, 1)")
         .await?;
-    snapshot.begin_second(&store).await?;
+    snapshot.begin_second(store.connect().await?).await?;
     let mut seen = Vec::new();
     for client in snapshot.clients() {
         seen.push(
@@ -73,5 +75,33 @@ async fn both_connections_see_the_same_moment() -> anyhow::Result<()> {
         );
     }
     assert_eq!(seen, [0, 0]);
+    Ok(())
+}
+
+/// The lock and the first transaction need a connection each. The second transaction only makes the
+/// dump faster.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_third_connection_one_reads_all_rows() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    world.sql.batch_execute(FILL).await?;
+    let dumps = Dumps::of(world.store()?, &[Format::Parquet])?;
+    dumps.one("readings", DAY).await?;
+    world
+        .sql
+        .batch_execute(
+            "CREATE ROLE two_connections LOGIN PASSWORD 'two' CONNECTION LIMIT 2;
+            GRANT USAGE ON SCHEMA public TO two_connections; GRANT ALL ON ALL TABLES IN SCHEMA public TO two_connections",
+        )
+        .await?;
+    let url = world.database.url();
+    let at = url.find('@').context("a URL with a password")?;
+    let url = format!("postgresql://two_connections:two{}", &url[at..]);
+    let limited = Dumps::of(Store::new(&DatabaseConfig::from_url(&url))?, &[Format::Parquet])?;
+    limited.one("readings", DAY).await?;
+    assert_eq!(
+        limited.manifest("readings", DAY).await?.files,
+        dumps.manifest("readings", DAY).await?.files
+    );
+    world.sql.batch_execute("DROP OWNED BY two_connections; DROP ROLE two_connections").await?;
     Ok(())
 }

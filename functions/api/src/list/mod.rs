@@ -56,6 +56,9 @@ pub(crate) struct Query {
     pub(crate) filters: Vec<(Value, Type)>,
     /// Faster statements for a page, tried in this order before `sql`.
     pub(crate) pages: Vec<PageStatement>,
+    /// A statement for the whole list, whose parts come from indexes in the list's order. It has
+    /// the parameters of `sql`.
+    pub(crate) merged: Option<&'static str>,
     /// The kinds of the key's columns.
     pub(crate) key: Vec<ColumnKind>,
     /// Number of elements without `limit`; `None` means all.
@@ -137,7 +140,10 @@ impl ListRequest {
             None if more => {
                 let offset = Value::Int8(offset);
                 let params = query.params(&Value::Null, &offset, after.as_deref());
-                let rows = state.long_reads.begin(query.sql, &params).await?;
+                let rows = match query.merged {
+                    Some(sql) => state.long_reads.begin_merged(sql, &params).await?,
+                    None => state.long_reads.begin(query.sql, &params).await?,
+                };
                 // The streams are read after the snapshot of the rows, so that they include every
                 // stream of the rows.
                 state.long_reads.body(rows, Writer::new(format, elements(None).await?))
@@ -213,6 +219,7 @@ impl Query {
             sql: listing.sql,
             filters,
             pages: Vec::new(),
+            merged: None,
             key,
             limit_default: Some(LIMIT_DEFAULT),
         })

@@ -1,14 +1,27 @@
 //! The transactions that read a day: a REPEATABLE READ transaction, and a second one that sees the
 //! same rows.
 
+use futures_util::future::join;
 use tokio_postgres::Client;
 use weir_store::{Connection, Store};
 
-use crate::{DumpError, query::first, table::DumpTable};
+use crate::{DumpError, query::first};
 
 const BEGIN: &str = include_str!("../sql/begin_snapshot.sql");
 const CURRENT: &str = "-- snapshot\nSELECT pg_current_snapshot()::text AS snapshot";
 const END: &str = "-- end_snapshot\nROLLBACK";
+
+/// Opens the connection of a second transaction. `None` when the database refuses another one; then
+/// the first transaction reads all rows.
+pub(crate) async fn open_second(store: &Store) -> Option<Connection> {
+    let opened = store.connect().await;
+    opened
+        .inspect_err(|error| {
+            tracing::info!(%error, "no second connection to the database; the dump reads with \
+                one connection");
+        })
+        .ok()
+}
 
 /// One or two transactions that see the same rows.
 pub struct Snapshot<'c> {
@@ -26,30 +39,14 @@ impl<'c> Snapshot<'c> {
         Ok(Self { first: client, second: None, visible: first(&rows)?.try_get("snapshot")? })
     }
 
-    /// Begins the second transaction, when two can read `table`.
-    pub(crate) async fn begin_second_for(
-        &mut self,
-        table: &DumpTable,
-        store: &Store,
-    ) -> Result<(), DumpError> {
-        if table.time_key().is_some() { self.begin_second(store).await } else { Ok(()) }
-    }
-
-    /// Begins the second transaction. If the database refuses another connection, the first one
-    /// reads all rows.
-    pub async fn begin_second(&mut self, store: &Store) -> Result<(), DumpError> {
-        let connection = match store.connect().await {
-            Ok(connection) => connection,
-            Err(error) => {
-                tracing::info!(%error, "no second connection to the database; the dump reads with \
-                    one connection");
-                return Ok(());
-            }
-        };
-        let rows = self.first.query_typed(include_str!("../sql/export_snapshot.sql"), &[]).await?;
+    /// Begins the second transaction.
+    pub async fn begin_second(&mut self, connection: Connection) -> Result<(), DumpError> {
+        let second = connection.client();
+        let export = self.first.query_typed(include_str!("../sql/export_snapshot.sql"), &[]);
+        let (rows, begun) = join(export, second.batch_execute(BEGIN)).await;
+        let (rows, ()) = (rows?, begun?);
         let import: String = first(&rows)?.try_get("statement")?;
-        connection.client().batch_execute(BEGIN).await?;
-        connection.client().batch_execute(&import).await?;
+        second.batch_execute(&import).await?;
         self.second = Some(connection);
         Ok(())
     }

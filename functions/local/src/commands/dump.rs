@@ -26,8 +26,11 @@ pub(super) async fn run(settings: &Settings, models: &Models, args: &DumpArgs) -
     let config = dumps::config(settings)?;
     config.models(models)?;
     Database::with(settings, async |store| {
-        // Flags that contradict the database are an error for every command.
-        settings.data(store).await?;
+        // Flags that contradict the database are an error for every command. The connection for
+        // the lock is opened meanwhile, because a new connection takes some milliseconds.
+        let (data, opened) = tokio::join!(settings.data(store), store.ping());
+        data?;
+        opened?;
         let dumper = dumps::dumper(settings, models, store)?;
         match &args.what {
             None => dump(&dumper, args).await,

@@ -71,7 +71,7 @@ impl EmbeddedBroker {
             ("heartbeat.interval.ms", "500"),
             // The broker answers an empty fetch only after this time, also if records arrive
             // earlier.
-            ("fetch.wait.max.ms", "5"),
+            ("fetch.wait.max.ms", "10"),
         ];
         properties.map(|(name, value)| (name.into(), value.into())).into()
     }

@@ -50,6 +50,9 @@ fn an_event_that_is_not_of_kafka_has_a_clear_error() {
             record(r#""topic":"t","partition":0,"offset":1,"headers":[{"a":[-129]}]"#),
             "outside -128 to 255",
         ),
+        ("{\"records\":{\"t\u{1}-0\":[]}}".into(), "control character"),
+        (record("\"topic\u{1f}\":\"t\",\"partition\":0,\"offset\":1"), "control character"),
+        (record("\"topic\":\"t\n\",\"partition\":0,\"offset\":1"), "control character"),
     ];
     for (text, expected) in cases {
         let error = error(&text);

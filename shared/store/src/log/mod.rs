@@ -12,7 +12,7 @@
 //! | read one record by its coordinates | [`record_at`], [`EVENT`] |
 //! | list the newest events | [`NEWEST_EVENTS`], [`EVENTS_OF_ENTITY`] |
 //! | list a page of events | [`PAGE_EVENTS`], [`NEAR_EVENTS`] |
-//! | list all events | [`EVENTS`] |
+//! | list all events | [`EVENTS`], [`MERGED_EVENTS`] |
 //! | change what a model derived from a record | [`promote`], [`rewrite_problems`] |
 //! | count by partition | [`RECONCILE`] |
 //! | dump a day | [`RELATION`], [`DAY`], [`KEY`], [`NOT_NULL`], [`STREAMS_OF_DAY`] |
@@ -75,6 +75,10 @@ pub const EVENT: &str = include_str!("sql/get_event.sql");
 
 /// All events that pass the filters, the newest first. The file names the parameters.
 pub const EVENTS: &str = include_str!("sql/list_events.sql");
+
+/// The same for any filters except partition, entity and findings, without sorting the events of
+/// common types. The planner needs `enable_sort = off`. The parameters are those of [`EVENTS`].
+pub const MERGED_EVENTS: &str = include_str!("sql/merge_events.sql");
 
 /// A page of events with any filters except partition, entity and findings. It reads nothing else.
 /// The parameters are those of [`EVENTS`].

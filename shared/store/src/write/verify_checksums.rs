@@ -38,17 +38,12 @@ pub(super) async fn verify_checksums(
         let w = &work[usize::try_from(row.try_get::<_, i32>("n")?).unwrap_or_default()];
         let (offsets, checksums): (Vec<i64>, &[u8]) =
             (row.try_get("offsets")?, row.try_get("checksums")?);
-        let contradicts = |offset: i64, stored: &[u8]| {
-            // Rows without a record in the batch, and records without a row, are not compared.
-            let delivered_at =
-                w.offsets.binary_search(&offset).ok().filter(|index| !w.settlement.new[*index]);
-            delivered_at
-                .is_some_and(|index| delivered[w.first_record + index].to_be_bytes() != stored)
-        };
-        let stored = offsets.iter().copied().zip(checksums.chunks_exact(16));
-        let other = stored.filter(|(offset, stored)| contradicts(*offset, stored)).min();
-        let other = other.map(|(offset, _)| offset);
-        let never_stored = never_stored(batch, w, offsets, &Removal::all(row)?);
+        let mut stored: Vec<(i64, &[u8])> =
+            offsets.into_iter().zip(checksums.chunks_exact(16)).collect();
+        // An index usually returns them in this order, which the sort notices.
+        stored.sort_unstable_by_key(|(offset, _)| *offset);
+        let other = first_contradiction(w, &delivered[w.first_record..], &stored);
+        let never_stored = never_stored(batch, w, &stored, &Removal::all(row)?);
         if let Some(offset) = other.into_iter().chain(never_stored).min() {
             return Err(StoreError::Contradiction {
                 topic: w.topic.to_owned(),
@@ -58,6 +53,24 @@ pub(super) async fn verify_checksums(
         }
     }
     Ok(())
+}
+
+/// Returns the first settled offset whose delivered checksum is not the stored one. `delivered`
+/// has the checksums of the partition's records, and `stored` ascends by the offset.
+fn first_contradiction(
+    w: &PartitionWork<'_>,
+    delivered: &[u128],
+    stored: &[(i64, &[u8])],
+) -> Option<i64> {
+    let mut records = w.offsets.iter().zip(&w.settlement.new).zip(delivered).peekable();
+    let contradicts = |(offset, stored): &&(i64, &[u8])| {
+        // Rows without a record in the batch, and records without a row, are not compared.
+        while records.next_if(|((record, _), _)| *record < offset).is_some() {}
+        records.peek().is_some_and(|((record, new), delivered)| {
+            *record == offset && !**new && delivered.to_be_bytes() != **stored
+        })
+    };
+    stored.iter().find(contradicts).map(|(offset, _)| *offset)
 }
 
 /// The records of a partition that retention dropped with one month.
@@ -84,15 +97,15 @@ impl Removal {
 fn never_stored(
     batch: &KafkaBatch,
     w: &PartitionWork<'_>,
-    mut stored: Vec<i64>,
+    stored: &[(i64, &[u8])],
     removals: &[Removal],
 ) -> Option<i64> {
     if removals.is_empty() {
         return None;
     }
-    stored.sort_unstable();
     let settled = w.offsets.iter().enumerate().filter(|(index, _)| !w.settlement.new[*index]);
-    let mut without_row = settled.filter(|(_, offset)| stored.binary_search(offset).is_err());
+    let mut without_row = settled
+        .filter(|(_, offset)| stored.binary_search_by_key(*offset, |(stored, _)| *stored).is_err());
     let found = without_row.find(|(index, offset)| {
         let timestamp = batch.timestamp_ms(w.first_record + index);
         let mut of_offset = removals.iter().filter(|r| r.offsets.contains(offset)).peekable();

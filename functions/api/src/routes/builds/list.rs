@@ -39,6 +39,7 @@ pub(super) async fn ids(
         sql: include_str!("list.sql"),
         filters,
         pages: newest.into_iter().collect(),
+        merged: None,
         key: vec![ColumnKind::Instant, ColumnKind::Uuid],
         limit_default: None,
     };

@@ -27,6 +27,7 @@ pub(crate) async fn projects(
         sql: include_str!("projects.sql"),
         filters: vec![],
         pages: Vec::new(),
+        merged: None,
         key: vec![ColumnKind::Uuid],
         limit_default: None,
     };

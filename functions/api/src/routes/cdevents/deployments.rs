@@ -54,6 +54,7 @@ pub(crate) async fn list(
         sql: include_str!("deployments.sql"),
         filters,
         pages: Vec::new(),
+        merged: None,
         key: vec![ColumnKind::Text, ColumnKind::Text],
         limit_default: Some(LIMIT_DEFAULT),
     };

@@ -60,6 +60,7 @@ pub(crate) async fn list(
         sql: include_str!("subjects.sql"),
         filters: vec![(Value::Text(kind), Type::TEXT)],
         pages: Vec::new(),
+        merged: None,
         key: vec![ColumnKind::Text],
         limit_default: Some(LIMIT_DEFAULT),
     };

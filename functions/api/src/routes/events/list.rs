@@ -80,6 +80,7 @@ pub(crate) async fn answer(
         sql: log::EVENTS,
         filters,
         pages,
+        merged: by_types.then_some(log::MERGED_EVENTS),
         key: KEY.to_vec(),
         limit_default: Some(LIMIT_DEFAULT),
     };

@@ -65,6 +65,7 @@ pub(super) async fn query(state: &ApiState, filter: FailureFilter) -> Result<Que
         sql,
         filters,
         pages: Vec::new(),
+        merged: None,
         key: KEY.to_vec(),
         limit_default: Some(LIMIT_DEFAULT),
     })

@@ -21,7 +21,7 @@ FROM (
         -- With the streams, the key of the log has the records of a partition.
         AND ($5 IS NULL OR v.partition = $5 AND v.stream = ANY (ARRAY (SELECT s.id FROM of_streams s)))
         AND ($6 IS NULL OR v.entity_id = $6)
-        AND ($9 IS NULL OR coalesce(v.event_time, '-infinity') >= $9)
+        AND ($9 IS NULL OR v.event_time >= $9)
         AND ($10 IS NULL OR v.event_time < $10)
         AND ($12 IS NULL OR v.problems IS NOT NULL)
         AND ($13 IS NULL OR (coalesce(v.event_time, '-infinity'), v.arrived_at, v.stream, v.partition, v."offset") < ($13, $14, $15, $16, $17))
@@ -41,7 +41,7 @@ FROM (
         AND ($7 IS NULL OR v.event_type = $7) AND ($8 IS NULL OR v.event_version = $8) AND ($11 IS NULL OR v.outcome = $11)
         AND ($5 IS NULL OR v.partition = $5)
         AND ($6 IS NULL OR v.entity_id = $6)
-        AND ($9 IS NULL OR coalesce(v.event_time, '-infinity') >= $9)
+        AND ($9 IS NULL OR v.event_time >= $9)
         AND ($10 IS NULL OR v.event_time < $10)
         AND ($12 IS NULL OR v.problems IS NOT NULL)
         AND ($13 IS NULL OR (coalesce(v.event_time, '-infinity'), v.arrived_at, v.stream, v.partition, v."offset") < ($13, $14, $15, $16, $17))
