@@ -50,7 +50,14 @@ pub(super) async fn run(
             .map_err(|error| Exit::usage(format!("--files {rule}: {error}")))?;
     }
     let mut checkpoint = Checkpoint::open(&settings.data_dir, &args.folder, args.again)?;
-    let bar = progress::bytes("collecting", found.files.iter().map(|file| file.bytes).sum());
+    // Unchanged files take no time, so they would make the rate and the remaining time wrong.
+    let todo = found
+        .files
+        .iter()
+        .filter(|file| matches!(checkpoint.of(file), Collected::Part { .. }))
+        .map(|file| file.bytes)
+        .sum();
+    let bar = progress::bytes("collecting", todo);
     let mut sum = CollectTotals::new(bar.clone());
     for fault in &found.faults {
         sum.failed(fault);
@@ -62,10 +69,10 @@ pub(super) async fn run(
             Collected::Part { values } => {
                 let source = file.open(&bar).await;
                 one(&intake, &args.rules, file, source, values, &mut checkpoint, &mut sum).await?;
+                done += file.bytes;
+                bar.set_position(done);
             }
         }
-        done += file.bytes;
-        bar.set_position(done);
     }
     bar.finish_and_clear();
     say!(

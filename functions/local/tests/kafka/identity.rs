@@ -9,6 +9,7 @@ use rdkafka::{
     admin::TopicReplication,
     producer::{FutureProducer, FutureRecord},
 };
+use weir_kafka::committed;
 use weir_testkit::{Database, eventually};
 
 use crate::{
@@ -222,6 +223,51 @@ async fn a_topic_made_again_while_weir_is_down() -> Result<()> {
             .await
             .with_context(|| format!("{records} records"))?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
+async fn a_deleted_topic_is_named_until_it_exists_again() -> Result<()> {
+    let world = World::over(vec![ApacheKafka::start().await?]).await?;
+    world.kafka[0].create_topic("orders", 1, &[]).await?;
+    let running = world.start().await?;
+    world.send("old", 0..STORED).await?;
+    world.until_stored(&running, 0, STORED).await?;
+    world.kafka[0].delete_topic("orders").await?;
+    let named = |body: &str| body.contains("topic orders no longer exists in Kafka");
+    let health = async || running.get("/healthz").await.ok().filter(|health| health.status == 200);
+    let told = async || health().await.filter(|health| named(&health.body));
+    eventually(PATIENCE, told).await.with_context(|| running.stderr())?;
+    let make = async || world.kafka[0].create_topic("orders", 1, &[]).await.ok();
+    eventually(PATIENCE, make).await?;
+    let told = async || health().await.filter(|health| !named(&health.body));
+    eventually(PATIENCE, told).await.with_context(|| running.stderr())?;
+    Ok(())
+}
+
+/// Without members, the command itself sets the offsets of the group. AWS needs them: a mapping
+/// begins at the group's offsets, and does not ask the database.
+#[tokio::test]
+#[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
+async fn a_reset_puts_a_group_without_members_to_the_first_offset() -> Result<()> {
+    let world = World::over(vec![ApacheKafka::start().await?]).await?;
+    world.kafka[0].create_topic("orders", 1, &[]).await?;
+    let running = world.start().await?;
+    world.send("old", 0..STORED).await?;
+    world.until_stored(&running, 0, STORED).await?;
+    running.interrupt().await?;
+    world.kafka[0].delete_topic("orders").await?;
+    let make = async || world.kafka[0].create_topic("orders", 1, &[]).await.ok();
+    eventually(PATIENCE, make).await?;
+    world.send("new", 0..10).await?;
+    world.kafka[0].drop_below("orders", 4).await?;
+    let reset = world.run(&["topic", "reset", "orders", "--yes"]).await?;
+    let says = "group weir reads topic orders from the first offset that the broker has";
+    ensure!(reset.code == Some(0) && reset.stdout.contains(says), "{reset:?}");
+    let topics = ["orders".to_owned()];
+    let found = committed(&world.address(), &BTreeMap::new(), "weir", &topics, LIMIT).await?;
+    assert_eq!(found.iter().map(|found| found.next).collect::<Vec<_>>(), [Some(4)]);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::json;
-use weir::poller::CLOSE_LIMIT;
+use weir::poller::{CLOSE_LIMIT, PollerConfig, PollerHandle};
 use weir_kafka::OutgoingRecord;
 use weir_testkit::connects_once;
 
@@ -107,6 +107,17 @@ async fn a_stop_in_the_middle_finishes_and_commits_the_batch_in_flight_only() {
     assert_eq!(offset(&rest.records()[0]), 10);
 }
 
+/// Waits until the group has settled. The worker that joins first has all partitions until the
+/// other one joins.
+async fn until_settled(poller: &PollerHandle, partitions: usize) {
+    let mut at_rest = 0;
+    while at_rest < 40 {
+        until(poller, |s| s.partitions_assigned == partitions).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        at_rest = if poller.status().partitions_assigned == partitions { at_rest + 1 } else { 0 };
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_share_the_partitions_and_each_record_comes_once() {
     let stage = Stage::new(16);
@@ -114,14 +125,7 @@ async fn two_workers_share_the_partitions_and_each_record_comes_once() {
     let mut config = stage.config();
     config.workers = 2;
     let poller = start(&config, &handler);
-    // The records are produced only after the group has settled: the worker that joins first has
-    // all partitions until the other one joins.
-    let mut at_rest = 0;
-    while at_rest < 40 {
-        until(&poller, |s| s.partitions_assigned == 16).await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        at_rest = if poller.status().partitions_assigned == 16 { at_rest + 1 } else { 0 };
-    }
+    until_settled(&poller, 16).await;
     for partition in 0..16 {
         stage.produce(partition, 0, 200).await;
     }
@@ -149,6 +153,33 @@ async fn two_workers_share_the_partitions_and_each_record_comes_once() {
         })
         .collect();
     assert!(groups.iter().all(|group| group.len() == 1), "{groups:?}");
+}
+
+/// The assignor `range` would give every topic that has one partition to the same worker.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_share_topics_that_have_one_partition() {
+    let stage = Stage::new(1);
+    let topics: Vec<String> = (0..4).map(|number| format!("single-{number}")).collect();
+    for topic in &topics {
+        stage.broker.create_topic(topic).expect("a topic");
+    }
+    let handler = RecordingHandler::content();
+    handler.set_open(false);
+    let config = PollerConfig { topics: topics.clone(), workers: 2, ..stage.config() };
+    let poller = start(&config, &handler);
+    until_settled(&poller, 4).await;
+    let records = topics.into_iter().map(|topic| OutgoingRecord {
+        topic,
+        partition: Some(0),
+        value: Some(b"{}".to_vec()),
+        ..OutgoingRecord::default()
+    });
+    stage.producer.publish_all(records).await.expect("published");
+    // A worker calls the handler for one batch at a time, and the handler does not answer.
+    until(&poller, |_| handler.events().len() == 2).await;
+    handler.set_open(true);
+    until(&poller, |s| s.records == 4).await;
+    poller.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,11 @@
-//! The metric `weir_health_reason` names what `/healthz` names.
+//! The metric `weir_health_reason` names what `/healthz` names. The log names a topic that does not
+//! exist.
+
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use rdkafka::mocking::MockCluster;
+use weir_kafka::{OutgoingRecord, Producer};
 use weir_testkit::{Database, Proxy, eventually};
 
 use crate::common::{
@@ -44,4 +49,27 @@ async fn reasons_that_the_database_knows_are_in_the_metric() -> Result<()> {
     shows(&running, database, 0).await?;
     sql.batch_execute("DELETE FROM stream_gaps").await?;
     shows(&running, &gap, 0).await
+}
+
+/// librdkafka does not say that a topic is missing, if the group has the protocol `consumer`.
+#[tokio::test]
+async fn a_topic_that_does_not_exist_is_named_and_read_once_it_does() -> Result<()> {
+    let brokers = MockCluster::new(1)?;
+    brokers.create_topic("readings", 1, 1)?;
+    let (kafka, folder) = (brokers.bootstrap_servers(), Folder::new()?);
+    let topics = ["--kafka", &kafka, "--topics", "readings=readings,late=events"];
+    let running = Running::start(&folder, &topics).await?;
+    let line = "topic late does not exist in Kafka yet: waiting for it";
+    let named = eventually(PATIENCE, async || running.stderr().contains(line).then_some(()));
+    named.await.with_context(|| running.stderr())?;
+    brokers.create_topic("late", 1, 1)?;
+    let late = OutgoingRecord {
+        topic: "late".into(),
+        value: Some(b"{}".to_vec()),
+        ..OutgoingRecord::default()
+    };
+    Producer::new(&kafka, &BTreeMap::new())?.publish_all([late]).await?;
+    running.stored(&folder, 1).await?;
+    assert_eq!(running.stderr().matches(line).count(), 1, "{}", running.stderr());
+    Ok(())
 }

@@ -1,5 +1,5 @@
-//! The help: a golden file for each `-h`, the list of all settings, suggestions after a typing
-//! error.
+//! The help: golden files for each `-h` and `--help`, the list of all settings, suggestions after a
+//! typing error.
 
 use anyhow::{Context, Result};
 use clap::Command;
@@ -39,6 +39,15 @@ fn every_short_help_fits_on_a_terminal() {
         let lines = help.lines().count();
         assert!(lines <= LINES_MAX, "{name} -h has {lines} lines:\n{help}");
         insta::assert_snapshot!(name.replace(' ', "_"), help);
+    }
+}
+
+/// docs/cli.md has the same sentences, but not which settings each `--help` shows, nor how.
+#[test]
+fn every_long_help_is_the_reviewed_one() {
+    for (name, mut command) in commands() {
+        let help = command.render_long_help().to_string();
+        insta::assert_snapshot!(format!("{}__long", name.replace(' ', "_")), help);
     }
 }
 

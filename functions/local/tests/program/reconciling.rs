@@ -1,13 +1,17 @@
-//! `weir reconcile` with a broker that does not answer for each partition.
+//! `weir reconcile` with a broker that does not answer for each partition, or returns no topic ids.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use anyhow::Result;
-use rdkafka::mocking::MockCluster;
+use rdkafka::{ClientContext, mocking::MockCluster};
 use weir_kafka::{OutgoingRecord, Producer};
-use weir_testkit::Database;
+use weir_testkit::{Database, old_broker};
 
-use crate::common::{data, weir};
+use crate::common::{
+    Folder, Running, data,
+    running::{count, publish, until_count},
+    weir,
+};
 
 #[tokio::test]
 async fn a_partition_without_a_leader_is_named_and_the_others_are_compared() -> Result<()> {
@@ -35,5 +39,53 @@ async fn a_partition_without_a_leader_is_named_and_the_others_are_compared() -> 
         said.stderr,
         "weir: some topics or partitions cannot be read: see the lines that begin with unread\n"
     );
+    Ok(())
+}
+
+/// Starts a broker that is older than topic ids and has these readings in one partition.
+async fn without_ids(
+    readings: Range<usize>,
+) -> Result<(MockCluster<'static, impl ClientContext>, String)> {
+    let broker = MockCluster::new(1)?;
+    broker.create_topic("readings", 1, 1)?;
+    let producer = Producer::new(&broker.bootstrap_servers(), &BTreeMap::new())?;
+    publish(&producer, readings.map(data::reading)).await?;
+    // Kafka returns topic ids in `Metadata` 12 and later.
+    let address = old_broker(broker.bootstrap_servers(), 11)?;
+    Ok((broker, address))
+}
+
+/// Stores five readings, and then compares them with another broker, which is what a recreated
+/// topic looks like.
+#[tokio::test]
+async fn without_topic_ids_the_end_and_the_last_record_tell_that_a_topic_was_recreated()
+-> Result<()> {
+    let database = Database::empty().await?;
+    let url = database.url();
+    let own = ["--database-url", &url, "--topics", "readings=readings"];
+    let reconcile =
+        async |kafka: &str| weir(&[&["reconcile", "--kafka", kafka], &own[..]].concat()).await;
+    let ((_first, kafka), folder) = (without_ids(0..5).await?, Folder::new()?);
+    let running = Running::start(&folder, &[&["--kafka", &kafka], &own[..]].concat()).await?;
+    let sql = database.client().await?;
+    until_count(&sql, "SELECT count(*) FROM readings", 5).await?;
+    running.interrupt().await?;
+    assert_eq!(count(&sql, "SELECT count(*) FROM streams WHERE topic_id IS NOT NULL").await?, 0);
+    let same = reconcile(&kafka).await?;
+    assert_eq!(same.code, Some(0), "{same:?}");
+
+    for (readings, offsets, what) in [
+        (10..13, "3 to 4", "the broker's log ends at offset 3"),
+        (10..15, "4 to 4", "the broker has a different record at the last stored offset"),
+        (10..17, "4 to 4", "the broker has a different record at the last stored offset"),
+    ] {
+        let (_other, kafka) = without_ids(readings).await?;
+        let said = reconcile(&kafka).await?;
+        let line =
+            format!("other    readings-0 offsets {offsets}: recreated or truncated: {what};");
+        assert!(said.code == Some(1) && said.stdout.contains(&line), "{line}: {said:?}");
+        // The contradiction is stored until the reset.
+        sql.batch_execute("DELETE FROM stream_contradictions").await?;
+    }
     Ok(())
 }

@@ -1,78 +1,13 @@
 //! Tests of the descriptions of topics, with brokers that are old, away or reject the client.
 
 use std::{
-    collections::BTreeMap,
-    io::{Read, Write, copy},
-    net::{Shutdown, TcpListener, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
-    thread,
+    collections::BTreeMap, io::Read, net::TcpListener, sync::atomic::Ordering::SeqCst, thread,
 };
+
+use weir_testkit::{counted_broker, old_broker};
 
 use super::{TopicLookup, TopicState, create_missing, epoch_ends, identify};
 use crate::{BrokerError, EmbeddedBroker, TopicPartition};
-
-const API_VERSIONS: i16 = 18;
-const METADATA: i16 = 3;
-
-/// Answers `ApiVersions` version 0 as a broker whose `Metadata` ends at `metadata_max`, and
-/// forwards all other connections to `target`.
-fn old_broker(target: String, metadata_max: i16) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
-    let address = listener.local_addr().expect("address").to_string();
-    thread::spawn(move || {
-        for client in listener.incoming().flatten() {
-            let target = target.clone();
-            thread::spawn(move || answer(client, &target, metadata_max));
-        }
-    });
-    address
-}
-
-fn answer(mut client: TcpStream, target: &str, metadata_max: i16) -> Option<()> {
-    let mut head = [0; 12];
-    client.read_exact(&mut head).ok()?;
-    while head[4..8] == [0, 18, 0, 0] {
-        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
-        let left = usize::try_from(length).ok()?.checked_sub(8)?;
-        client.read_exact(&mut vec![0; left]).ok()?;
-        let known = [API_VERSIONS, 0, 3, METADATA, 0, metadata_max].map(i16::to_be_bytes).concat();
-        let body = [&head[8..], &[0; 2], &2_i32.to_be_bytes(), &known].concat();
-        let length = u32::try_from(body.len()).ok()?.to_be_bytes();
-        client.write_all(&[&length[..], &body].concat()).ok()?;
-        client.read_exact(&mut head).ok()?;
-    }
-    let mut broker = TcpStream::connect(target).ok()?;
-    broker.write_all(&head).ok()?;
-    forward(client, broker)
-}
-
-fn forward(mut client: TcpStream, mut broker: TcpStream) -> Option<()> {
-    let (mut from, mut to) = (client.try_clone().ok()?, broker.try_clone().ok()?);
-    thread::spawn(move || {
-        let _ = copy(&mut from, &mut to);
-        let _ = to.shutdown(Shutdown::Write);
-    });
-    copy(&mut broker, &mut client).ok().map(drop)
-}
-
-/// Forwards to `target`, and counts the connections.
-fn counted(target: String) -> (String, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
-    let address = listener.local_addr().expect("address").to_string();
-    let connections = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&connections);
-    thread::spawn(move || {
-        for client in listener.incoming().flatten() {
-            counted.fetch_add(1, SeqCst);
-            let broker = TcpStream::connect(&target).expect("connect");
-            thread::spawn(move || forward(client, broker));
-        }
-    });
-    (address, connections)
-}
 
 /// Closes each connection after the first bytes.
 fn silent_broker() -> String {
@@ -100,7 +35,7 @@ async fn the_embedded_broker_tells_ids_and_an_old_broker_does_not() {
     assert_eq!(states, [TopicState::There, TopicState::Absent]);
     assert!(found[0].id.is_some() && found[0].leaders.len() == 2, "{found:?}");
 
-    let old = old_broker(broker.bootstrap().to_owned(), 11);
+    let old = old_broker(broker.bootstrap().to_owned(), 11).expect("a proxy");
     let found = identify(&old, &none, &asked).await.expect("described by librdkafka");
     let states: Vec<_> = found.iter().map(|topic| topic.state.clone()).collect();
     assert_eq!(states, [TopicState::There, TopicState::Absent]);
@@ -116,8 +51,8 @@ async fn the_embedded_broker_tells_ids_and_an_old_broker_does_not() {
 async fn a_lookup_keeps_its_connections() {
     let broker = EmbeddedBroker::start(0, &names(&["orders"]), 1).expect("start");
     let target = broker.bootstrap().to_owned();
-    for broker in [target.clone(), old_broker(target, 11)] {
-        let (address, connections) = counted(broker);
+    for broker in [target.clone(), old_broker(target, 11).expect("a proxy")] {
+        let (address, connections) = counted_broker(broker).expect("a proxy");
         let mut lookup = TopicLookup::new(&address, &BTreeMap::new());
         let mut opened = Vec::new();
         for _ in 0..4 {
