@@ -13,7 +13,7 @@ const FILL: &str = "
     SELECT make_event_month(now() - make_interval(months => m)) FROM generate_series(0, 3) AS m;
     INSERT INTO restored_rows (stream, partition, \"offset\", arrived_at, timestamp_ms, event_time, checksum, outcome, reason, entity_id,
         event_type, event_version, payload, problems)
-    SELECT CASE WHEN n % 500 = 3 THEN 4 ELSE 1 + n % 3 END, n % 5, n, now() - (3000 - n / 300 * 300) * interval '40 minutes' + n % 300 * interval '2 seconds', n,
+    SELECT CASE WHEN n % 500 = 3 THEN 4 ELSE 1 + n % 3 END, n % 5, n, date_trunc('hour', now()) - (3000 - n / 300 * 300) * interval '40 minutes' + n % 300 * interval '2 seconds', n,
         CASE WHEN n % 13 = 0 THEN NULL WHEN n % 17 = 0 THEN now() + n % 7 * interval '300 days'
             ELSE date_trunc('day', now() - (3000 - n / 300 * 300) * interval '40 minutes') + n / 7 % 3 * interval '10 minutes' END,
         decode(md5(n::text), 'hex'), CASE WHEN n % 11 = 0 THEN 'skipped' ELSE 'event' END, CASE WHEN n % 11 = 0 THEN 'unknown' END,

@@ -1,8 +1,8 @@
 -- merge_events
 -- The events that list_events.sql returns, for its filters except partition, entity and findings.
--- An index has the events of each of the first 8 types in their order, and these are merged, so the
--- first event comes at once and nothing is sorted in memory or on the disk. Only the events of
--- further types, and those of packed rows, are sorted. The planner does this when it may not sort (`enable_sort = off`).
+-- An index has the narrow events of each of the first 8 types in their order, and these are merged,
+-- so nothing of them is sorted in memory or on the disk. The events of further types, and those of
+-- packed rows, are sorted. The planner does this when it may not sort (`enable_sort = off`).
 WITH types AS MATERIALIZED (
     SELECT ARRAY (
         SELECT y.id FROM event_types y
