@@ -345,10 +345,10 @@ COMMENT ON COLUMN packing.packed_until IS 'The end of the last hour that was pac
 CREATE OR REPLACE VIEW api.events_with_type_id AS
 SELECT s.topic, s.group_id, s.epoch, v.partition, v."offset", v.arrived_at, v.event_time, v.outcome, v.reason,
     encode(v.key, 'escape') AS key, v.entity_id, v.event_type, v.event_version, v.payload, v.problems, v.type_id,
-    v.packed, v.row_first, v.row_last, v.row_oldest, v.row_newest, v.row_entities
+    v.packed, v.row_first, v.row_last, v.row_arrived_at, v.row_oldest, v.row_newest, v.row_entities
 FROM public.event_values v
 JOIN public.streams s ON s.id = v.stream;
-COMMENT ON VIEW api.events_with_type_id IS 'The view events with the number of the type, and the row that has the record. The functions events_between, events_of, event_at and newest_events read it; use them, or the view events.';
+COMMENT ON VIEW api.events_with_type_id IS 'The view events with the number of the type, and the row that has the record. The functions events_between, events_arrived, events_of, event_at and newest_events read it; use them, or the view events.';
 DO $$
 DECLARE
     shown record;
@@ -394,6 +394,15 @@ LANGUAGE sql STABLE PARALLEL SAFE ROWS 10000 AS $$
     FROM api.events_with_type_id e
     WHERE e.type_id IS NULL AND NOT e.packed AND e.topic = of_topic AND e.event_time >= from_time AND e.event_time < to_time
 $$;
+
+CREATE FUNCTION api.events_arrived(from_time timestamptz, to_time timestamptz) RETURNS SETOF api.events
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 10000 AS $$
+    SELECT e.topic, e.group_id, e.epoch, e.partition, e."offset", e.arrived_at, e.event_time, e.outcome, e.reason, e.key, e.entity_id,
+        e.event_type, e.event_version, e.payload, e.problems
+    FROM api.events_with_type_id e
+    WHERE e.row_arrived_at >= from_time - interval '1 hour' AND e.row_arrived_at < to_time AND e.arrived_at >= from_time AND e.arrived_at < to_time
+$$;
+COMMENT ON FUNCTION api.events_arrived(timestamptz, timestamptz) IS 'The events of all topics that arrived from from_time to before to_time. Use it to read the end of the log again and again, for example for another database.';
 
 CREATE OR REPLACE FUNCTION api.events_of(entity text) RETURNS SETOF api.events
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100 AS $$

@@ -112,6 +112,7 @@ async fn a_long_run_is_packed_and_looks_like_narrow_rows() -> anyhow::Result<()>
         "SELECT (to_jsonb(e) - 'arrived_at')::text FROM api.event_at('jobs', 2, 51) e",
         "SELECT (to_jsonb(e) - 'arrived_at')::text FROM api.event_at('jobs', 2, 52) e",
         "SELECT (to_jsonb(e) - 'arrived_at')::text FROM api.events_between('jobs', '2026-03-01T10:01:05Z', '2026-03-01T10:02:01Z') e ORDER BY 1",
+        "SELECT (to_jsonb(e) - 'arrived_at')::text FROM api.events_arrived(now() - interval '1 hour', now()) e ORDER BY 1",
         "SELECT e.partition || ' ' || e.\"offset\" FROM api.newest_events('jobs', 37) WITH ORDINALITY AS e ORDER BY e.event_time DESC, e.partition DESC, e.\"offset\" DESC",
     ] {
         let found = tables::column(&world.sql, query).await?;
