@@ -13,8 +13,8 @@ use weir_model::KafkaBatch;
 use super::partition_work::PartitionWork;
 use crate::{StoreError, Tx};
 
-/// The statement reads by keys, so one plan serves all batches. Without these settings it is planned
-/// for each batch, which takes longer than it takes to read 1,000 checksums. The plan is kept while
+/// The statement reads by keys, so one plan serves all batches. Without these settings it is
+/// planned for each batch, which takes as long as reading 1,000 checksums. The plan is kept while
 /// an empty month fills, so it must not scan that month.
 const ONE_PLAN: &str =
     "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off";
