@@ -298,3 +298,25 @@ async fn public_ids_tell_the_epochs_apart() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// Planning the statement takes longer than reading the checksums of a small batch.
+#[tokio::test]
+async fn the_comparison_of_checksums_is_planned_once() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    for _ in 0..9 {
+        world.deliver(event(records())).await?;
+    }
+    // The writer has one connection, which is idle now.
+    let connection = world.writer.store().connect_or_take().await?;
+    let row = connection
+        .client()
+        .query_one(
+            "SELECT generic_plans, custom_plans, current_setting('plan_cache_mode'), current_setting('enable_seqscan')
+            FROM pg_prepared_statements WHERE statement LIKE '-- read_checksums%'",
+            &[],
+        )
+        .await?;
+    assert_eq!((row.try_get::<_, i64>(0)?, row.try_get::<_, i64>(1)?), (8, 0));
+    assert_eq!((row.try_get::<_, &str>(2)?, row.try_get::<_, &str>(3)?), ("auto", "on"));
+    Ok(())
+}

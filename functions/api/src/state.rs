@@ -70,9 +70,7 @@ impl ApiState {
         let store = writer.store().clone();
         let (lists, long_reads) =
             (ReadConnection::of_lists(store.clone()), LongReads::new(store.clone()));
-        // One plan fits all queries without filters, so they do not use the connection that plans
-        // each query again.
-        let unfiltered = ReadConnection::new(store.clone());
+        let unfiltered = ReadConnection::of_pages(store.clone());
         let pages = PerThread::new(|| pages(&unfiltered));
         let keys = ReadConnection::of_keys(store);
         let builds =

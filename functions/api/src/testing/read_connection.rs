@@ -8,7 +8,9 @@ use std::{
 
 use axum::http::StatusCode;
 use futures_util::future::join_all;
-use weir_http::{ReadConnection, ReadError};
+use tokio_postgres::types::Type;
+use weir_http::{ReadConnection, ReadError, SqlParam};
+use weir_store::log;
 use weir_testkit::{Crashable, PATIENCE, eventually};
 
 use super::{ApiWorld, store_at};
@@ -51,6 +53,19 @@ async fn a_connection_that_was_cut_is_replaced_unnoticed() {
     };
     let (third, cut) = tokio::join!(third, cut);
     assert_ne!(cut, third.expect("answers").expect("a row").get::<_, i32>(0));
+}
+
+#[tokio::test]
+async fn a_page_without_filters_is_planned_once() {
+    let world = ApiWorld::new().await;
+    let reader = ReadConnection::of_pages(world.store());
+    for limit in 1..10_i64 {
+        let params: [SqlParam<'_>; 2] = [(&limit, Type::INT8), (&0_i64, Type::INT8)];
+        reader.rows(log::NEWEST_EVENTS, &params).await.expect("a page");
+    }
+    let plans = "-- plans\nSELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '-- newest_events%'";
+    let row = reader.row(plans, &[]).await.expect("answers").expect("a row");
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (9, 0));
 }
 
 #[tokio::test]

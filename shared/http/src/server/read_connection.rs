@@ -100,7 +100,24 @@ impl ReadConnection {
     /// Creates a reader for rows by their keys. One plan serves any number of keys, so queries are
     /// not planned again.
     pub fn of_keys(store: Store) -> Self {
-        Self::with(store, "SET plan_cache_mode = force_generic_plan")
+        // The plan is kept while an empty month fills, so it must not scan that month.
+        Self::with(
+            store,
+            "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off",
+        )
+    }
+
+    /// Creates a reader for pages without filters, whose rows come from an index in their order.
+    /// One plan serves all pages.
+    ///
+    /// Without these settings the planner plans each query again, which takes longer than the
+    /// query: it does not know the limit, expects a tenth of all rows, and would sort them.
+    pub fn of_pages(store: Store) -> Self {
+        Self::with(
+            store,
+            "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
+                SET enable_sort = off; SET jit = off",
+        )
     }
 
     fn with(store: Store, settings: &'static str) -> Self {

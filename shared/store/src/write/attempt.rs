@@ -41,7 +41,7 @@ impl Writer {
         }
         let begun_at = locked.ok_or(StoreError::StreamChanged)?;
         let tx = connection.tx();
-        verify_checksums(&tx, &statements.checksums, batch, &work).await?;
+        verify_checksums(&tx, &statements.checksums, self.store.is_pooled(), batch, &work).await?;
         // Until the reset, records that look like duplicates may be records that are not stored.
         if let Some(found) = work.iter().find_map(|w| w.contradiction.as_ref()) {
             return Err(StoreError::NotReset(found.line()));

@@ -6,15 +6,25 @@
 
 use std::ops::RangeInclusive;
 
-use tokio_postgres::{Row, Statement};
+use tokio::join;
+use tokio_postgres::{Row, Statement, types::ToSql};
 use weir_model::KafkaBatch;
 
 use super::partition_work::PartitionWork;
 use crate::{StoreError, Tx};
 
+/// The statement reads by keys, so one plan serves all batches. Without these settings it is
+/// planned for each batch, which takes as long as reading 1,000 checksums. The plan is kept while
+/// an empty month fills, so it must not scan that month.
+const ONE_PLAN: &str =
+    "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off";
+const PLANS_AGAIN: &str =
+    "SET LOCAL plan_cache_mode TO DEFAULT; SET LOCAL enable_seqscan TO DEFAULT";
+
 pub(super) async fn verify_checksums(
     tx: &Tx,
     statement: &Statement,
+    pooled: bool,
     batch: &KafkaBatch,
     work: &[PartitionWork<'_>],
 ) -> Result<(), StoreError> {
@@ -32,9 +42,19 @@ pub(super) async fn verify_checksums(
         return Ok(());
     }
     let delivered: Vec<u128> = batch.coordinates().map(|(_, _, _, checksum)| checksum).collect();
-    for row in
-        &tx.client().query(statement, &[&numbers, &streams, &partitions, &firsts, &lasts]).await?
-    {
+    let params: [&(dyn ToSql + Sync); 5] = [&numbers, &streams, &partitions, &firsts, &lasts];
+    let query = tx.client().query(statement, &params);
+    let rows = if pooled {
+        // Another transaction has another connection, and the plan would not be used again.
+        query.await?
+    } else {
+        let (before, rows, after) = join!(biased; tx.batch(ONE_PLAN), query, tx.batch(PLANS_AGAIN));
+        before?;
+        let rows = rows?;
+        after?;
+        rows
+    };
+    for row in &rows {
         let w = &work[usize::try_from(row.try_get::<_, i32>("n")?).unwrap_or_default()];
         let (offsets, checksums): (Vec<i64>, &[u8]) =
             (row.try_get("offsets")?, row.try_get("checksums")?);
