@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -102,6 +102,10 @@ pub(super) struct SharedStatus {
     /// The topics that changed at the broker, each with the number of its last change. Each worker
     /// checks all of them.
     changed: Mutex<(u64, BTreeMap<Arc<str>, u64>)>,
+    /// The number of partitions of each topic that the workers have, read or not.
+    held: Mutex<BTreeMap<Arc<str>, usize>>,
+    /// The number of times that the workers must have joined the group again.
+    joins: AtomicU64,
 }
 
 impl SharedStatus {
@@ -112,6 +116,8 @@ impl SharedStatus {
             busy: AtomicUsize::new(0),
             bootstrap: bootstrap.to_owned(),
             changed: Mutex::default(),
+            held: Mutex::default(),
+            joins: AtomicU64::new(0),
         }
     }
 
@@ -179,6 +185,40 @@ impl SharedStatus {
             .collect();
         *seen = changed.0;
         new
+    }
+
+    /// Notes partitions that a worker was given.
+    pub(super) fn assigned(&self, partitions: &[TopicPartition]) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for at in partitions {
+            *held.entry(Arc::clone(&at.topic)).or_default() += 1;
+        }
+    }
+
+    /// Notes partitions that a worker has no more.
+    pub(super) fn revoked(&self, partitions: &[TopicPartition]) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for at in partitions {
+            if let Some(count) = held.get_mut(&at.topic) {
+                *count = count.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Returns whether a worker has a partition of the topic.
+    pub(super) fn has_any(&self, topic: &str) -> bool {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.get(topic).is_some_and(|count| *count > 0)
+    }
+
+    /// Asks every worker to join the group again.
+    pub(super) fn join_again(&self) {
+        self.joins.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns the number of times that the workers were asked to join again.
+    pub(super) fn joins(&self) -> u64 {
+        self.joins.load(Ordering::Relaxed)
     }
 
     /// Notes whether the broker answers. Each change is one log line.

@@ -1,12 +1,22 @@
 //! Recreated topics, and logs that lost their end. Every record is stored or the contradiction is
 //! reported, and no false contradiction is reported.
 
-use std::{collections::BTreeMap, process::Command, time::Duration};
+use std::{
+    collections::BTreeMap,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    thread,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use rdkafka::{
-    ClientConfig,
+    ClientConfig, ClientContext,
     admin::TopicReplication,
+    consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance},
     producer::{FutureProducer, FutureRecord},
 };
 use weir_kafka::committed;
@@ -244,6 +254,59 @@ async fn a_deleted_topic_is_named_until_it_exists_again() -> Result<()> {
     let told = async || health().await.filter(|health| !named(&health.body));
     eventually(PATIENCE, told).await.with_context(|| running.stderr())?;
     Ok(())
+}
+
+/// A member joins the group while the topic does not exist, so the group assigns nothing. After the
+/// topic exists again, librdkafka sees no reason to join the group again.
+#[tokio::test]
+#[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
+async fn a_topic_is_read_that_did_not_exist_while_the_group_was_balanced() -> Result<()> {
+    let world = World::over(vec![ApacheKafka::start().await?]).await?;
+    for topic in ["orders", "others"] {
+        world.kafka[0].create_topic(topic, 1, &[]).await?;
+    }
+    let mut command = world.command();
+    // The leader of the group must not refresh its metadata while the topic does not exist.
+    command.args(["--lanes", "1", "--kafka-property", "topic.metadata.refresh.interval.ms=20000"]);
+    let running = Running::of(command).await?;
+    world.send("old", 0..STORED).await?;
+    world.until_stored(&running, 0, STORED).await?;
+    world.kafka[0].delete_topic("orders").await?;
+    let (is_over, joined) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let other: BaseConsumer<Joins> = world.kafka[0]
+        .client()
+        .set("group.id", "weir")
+        .set("partition.assignment.strategy", "roundrobin,range")
+        .create_with_context(Joins(Arc::clone(&joined)))?;
+    other.subscribe(&["others"])?;
+    let over = Arc::clone(&is_over);
+    let other = thread::spawn(move || {
+        while !over.load(SeqCst) {
+            let _ = other.poll(Duration::from_millis(100));
+        }
+    });
+    let joined = eventually(PATIENCE, async || joined.load(SeqCst).then_some(())).await;
+    let make = async || world.kafka[0].create_topic("orders", 1, &[]).await.ok();
+    eventually(PATIENCE, make).await?;
+    world.send("new", 0..60).await?;
+    joined.with_context(|| running.stderr())?;
+    let named = world.named_until_reset(running, "orders-0 offsets 0 to ", 60).await;
+    is_over.store(true, SeqCst);
+    let _ = other.join();
+    named
+}
+
+/// Notes that the group has given this member its partitions, or none.
+struct Joins(Arc<AtomicBool>);
+
+impl ClientContext for Joins {}
+
+impl ConsumerContext for Joins {
+    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if matches!(rebalance, Rebalance::Assign(_)) {
+            self.0.store(true, SeqCst);
+        }
+    }
 }
 
 /// Without members, the command itself sets the offsets of the group. AWS needs them: a mapping

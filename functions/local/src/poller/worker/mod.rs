@@ -70,6 +70,8 @@ pub(super) struct Worker {
     stuck: BTreeMap<Arc<str>, StuckTopic>,
     /// The number of the last topic change that this worker has checked.
     changes_seen: u64,
+    /// The number of times that this worker has joined the group again.
+    joins: u64,
     unreadable: UnreadableCheck,
     failures: u32,
     retry_at: Option<Instant>,
@@ -119,6 +121,7 @@ impl Worker {
             dispatched: now,
             stuck: BTreeMap::new(),
             changes_seen: 0,
+            joins: 0,
             unreadable,
             failures: 0,
             retry_at: None,
@@ -139,6 +142,7 @@ impl Worker {
     pub(super) fn run(mut self) {
         loop {
             self.take_changes();
+            self.join_again();
             self.try_stuck();
             self.restart_changed();
             self.start_waiting();

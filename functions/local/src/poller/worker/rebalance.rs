@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use rdkafka::{Offset, consumer::Consumer};
+use rdkafka::{Offset, consumer::Consumer, topic_partition_list::TopicPartitionListElem};
 
 use super::{
     super::{
@@ -26,9 +26,28 @@ impl Worker {
         }
     }
 
+    /// Joins the group again, if the topic watch asks for it.
+    pub(super) fn join_again(&mut self) {
+        let joins = self.shared.joins();
+        if joins == self.joins || self.shared.is_stopping() {
+            return;
+        }
+        self.joins = joins;
+        // A new subscription makes librdkafka join the group, also with the same topics.
+        let joined = self.consumer.subscription().and_then(|topics| {
+            let topics = topics.elements();
+            let names: Vec<&str> = topics.iter().map(TopicPartitionListElem::topic).collect();
+            self.consumer.subscribe(&names)
+        });
+        if let Err(error) = joined {
+            tracing::warn!("Kafka: cannot join the group again: {error}; restart weir");
+        }
+    }
+
     /// Adds new partitions. They are paused, and are read when their start offsets are known.
     pub(super) fn assigned(&mut self, partitions: Vec<TopicPartition>) {
         self.shared.status().partitions_assigned += partitions.len();
+        self.shared.assigned(&partitions);
         self.starting.add(partitions);
     }
 
@@ -181,6 +200,7 @@ impl Worker {
         self.starting.remove(partitions);
         self.revoked_stuck(partitions);
         self.shared.forget_hidden(partitions);
+        self.shared.revoked(partitions);
         self.shared.status().partitions_assigned -= before - self.held_partitions();
         self.drop_batch_when_done();
     }
