@@ -28,3 +28,4 @@ mod retention;
 mod retry;
 mod roles;
 mod schema;
+mod series;

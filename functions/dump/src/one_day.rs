@@ -46,6 +46,7 @@ pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, Du
             .await?;
     let client = connection.client();
 
+    freshness::refuse_removed(client, model, day).await?;
     freshness::begin(client, &destination, model, day).await?;
     blobs.delete(&manifest_path).await?;
     let swept = blobs.sweep(&folder).await?;

@@ -64,6 +64,11 @@ pub const CORE: &[Migration] = &[
         name: "narrow_log",
         sql: include_str!("../../../../migrations/V13__narrow_log.sql"),
     },
+    Migration {
+        version: 14,
+        name: "series_months",
+        sql: include_str!("../../../../migrations/V14__series_months.sql"),
+    },
 ];
 
 /// Refuses a database that an unreleased build created, because its migrations had other names.
