@@ -349,6 +349,7 @@ fn ceiling_rows(bytes: &[u8]) -> anyhow::Result<(&'static str, [Bytes; 2])> {
         chosen.push(Chosen { row: event.row.context("no row")?, at });
     }
     events.end();
-    let copy = rows.copy_new(&chosen).context("no rows")?;
+    // The ceiling is COPY into the projection, without the table of its identities.
+    let copy = rows.copy_new(&chosen).pop().context("no rows")?;
     Ok((copy.sql, [events.take(), copy.data]))
 }

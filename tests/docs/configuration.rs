@@ -111,8 +111,8 @@ This page lists all settings, for the program `weir` and for the Lambda function
 - Settings that describe the data (`--topics`, `--group-id`, `--event-fields`, `--dedupe`, `--avro`,
   `--plugins`, `--keep`) are stored in the database. See
   [settings of the data](operations.md#settings-of-the-data).
-- The TOML file can have the tables `[topics.NAME]` and `[retention]` (see the same section), and
-  `[sources.NAME]` (see [sources.md](sources.md#webhooks)).
+- The TOML file can have the tables `[topics.NAME]`, `[retention]` and `[retention.NAME]` (see the
+  same section), and `[sources.NAME]` (see [sources.md](sources.md#webhooks)).
 
 In the tables, \"functions\" lists the functions that also read the setting. \"template\" lists the
 parameters of `template.yaml` that set the variable, or the value that the template gives it.

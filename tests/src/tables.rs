@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 use weir_model::models;
 
 /// The tables of the log, and the tables that belong to it.
-const CORE: [&str; 10] = [
+const CORE: [&str; 11] = [
     "daily_totals.totals",
     "day_changes",
     "event_contents",
@@ -15,6 +15,7 @@ const CORE: [&str; 10] = [
     "events",
     "failure_counts",
     "failures",
+    "series_removals",
     "stream_gaps",
     "stream_partitions",
     "streams",

@@ -29,3 +29,4 @@ mod retention;
 mod retry;
 mod roles;
 mod schema;
+mod series;

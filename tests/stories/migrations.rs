@@ -41,6 +41,8 @@ async fn filled() -> Result<World> {
         .batch_execute(
             "INSERT INTO event_removals (stream, partition, month_table, first_offset, last_offset, records)
                 VALUES (1, 0, 'events_2024_05', 0, 9, 10);
+             INSERT INTO series_removals (model, month_table, from_time, to_time, records)
+                VALUES ('readings', 'readings_2011_05', '2011-05-01+00', '2011-06-01+00', 10);
              INSERT INTO stream_contradictions (stream, partition, first_offset, end_offset, what) SELECT stream, partition, 3, 5, 'other records' FROM stream_partitions LIMIT 1;
              INSERT INTO packing (packed_until) VALUES ('2026-01-01T00:00:00Z');
              INSERT INTO event_contents (group_id, digest) VALUES ('weir', '\\x01');
@@ -60,7 +62,7 @@ async fn columns(sql: &Client) -> Result<BTreeMap<String, Vec<String>>> {
             "SELECT quote_ident(c.relname) AS name, array_agg(quote_ident(a.attname) ORDER BY a.attnum) AS columns
              FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
              WHERE c.relnamespace = 'public'::regnamespace AND (c.relkind IN ('r', 'p') OR c.relname = 'events') AND NOT c.relispartition
-                 AND c.relname <> 'schema_history' AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+                 AND c.relname NOT IN ('schema_history', 'series') AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
              GROUP BY c.relname",
             &[],
         )
@@ -140,8 +142,14 @@ async fn each_migration_keeps_the_rows_that_it_finds() -> Result<()> {
                 copy_out(&sql, table, columns).await?,
                 copy_out(&source.sql, table, columns).await?,
             );
+            // Moving rows into a new month locks its days.
+            let rows = |all: &[u8]| -> Vec<Vec<u8>> {
+                all.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
+            };
+            let locks_more =
+                table == "dump_locks" && rows(&wanted).iter().all(|row| rows(&there).contains(row));
             ensure!(
-                there == wanted,
+                there == wanted || locks_more,
                 "{table} holds other rows since the migrations behind {count}"
             );
         }

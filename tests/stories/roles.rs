@@ -10,6 +10,7 @@ use weir_store::{
     DatabaseConfig, DatabaseRoles, Store, Writer,
     event_id::EventId,
     migrate,
+    retention::{Dropped, Keep},
     retry::{self, Retried},
 };
 use weir_testkit::Database;
@@ -111,8 +112,18 @@ async fn of_every_model(roles: &Roles, ingest: &Writer) -> Result<()> {
     age(&admin, "stream = (SELECT id FROM streams WHERE topic = 'orders')", 2024, 5).await?;
     dumps.one("events", "2024-05-04").await?;
     let retention =
-        retain(&dumps.dumper, 100, instant("2026-11-21T06:00:00Z")?, &[], &|_| {}).await?;
+        retain(&dumps.dumper, &Keep::of_log(100), instant("2026-11-21T06:00:00Z")?, &[], &|_| {})
+            .await?;
     assert_eq!(retention.dropped.len(), 1, "{:?}", retention.kept);
+    let of_series = ["readings", "cdevents"].map(|model| (model.to_owned(), 1));
+    let keep = Keep { log: None, series: of_series.into() };
+    let now = instant("2026-11-21T06:00:00Z")?;
+    let retention = retain(&dumps.dumper, &keep, now, &[], &|_| {}).await?;
+    assert_eq!(retention.kept, []);
+    for model in ["readings", "cdevents"] {
+        let is_old = |d: &Dropped| d.month_table.starts_with(model) && d.records > 0;
+        assert!(retention.dropped.iter().any(is_old), "{model}: {:?}", retention.dropped);
+    }
 
     let views = "SELECT table_name FROM information_schema.views WHERE table_schema = 'api'";
     let (api, reads) = (roles.client("weir_api").await?, roles.client("weir_ingest").await?);
@@ -198,7 +209,8 @@ async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
 
     // Dump: months are created and listed.
     let dump = Store::new(&DatabaseConfig::from_url(roles.url("weir_dump")?))?;
-    assert_eq!(migrate::make_months(&dump, migrate::MONTHS_AHEAD + 2).await?, 2);
+    // A series may have rows of other months.
+    assert!(migrate::make_months(&dump, migrate::MONTHS_AHEAD + 2).await? >= 2);
     let sql = roles.client("weir_dump").await?;
     let months: Vec<String> = sql
         .query("SELECT month_table FROM event_months() ORDER BY 1", &[])

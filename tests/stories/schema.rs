@@ -137,6 +137,8 @@ const TYPES: &[(&str, &str)] = &[
         "list_cdevents",
         "=int8 =int8 =text =text =text =text =text =time =time =time =text =text =text",
     ),
+    ("claim_identities", "text text text time"),
+    ("find_removal", "=text =int4"),
     (
         "upsert_cdevents",
         "text text text time text text text text text text text text bytea time int8 int4 int4 int8",
@@ -170,7 +172,7 @@ const TYPES: &[(&str, &str)] = &[
     ("lock_places", "int4 int4"),
     ("mark_days", "text int4 =bool"),
     ("mark_days_of", "=text =text =text =name"),
-    ("undumped_days", "int4 =text"),
+    ("undumped_days", "int4 =text =text"),
     ("open_gaps", "int4 int4 int8 int8"),
     ("read_checksums", "int4 int4 int4 int8 int8"),
     ("read_settled", "=text text int4 int8 int8"),

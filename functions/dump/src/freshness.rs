@@ -46,12 +46,17 @@
 //!   destination with one new mark. The new mark has the id of the compaction's transaction, which
 //!   begins later than any S of a running dump. So a change that is not visible in S stays not
 //!   visible.
+//! * *Retention of a series.* A removed day counts as dumped, whatever marks it has, because a
+//!   removed row is not stored again. It is not dumped again, because its dump would be empty.
+//!   Retention takes the locks of the days that it removes, and so does the move of rows into a new
+//!   month. So no dump reads these days in an older snapshot, in which the new table has no rows.
 //! * *Another database* (a restored backup, an upgrade by dump and load) counts transactions from
 //!   another number. A snapshot in the future counts as null. So run `weir dump` once after such a
 //!   move.
 //!
 //! `tests/stories/dumps/` tests these cases.
 
+use std::ops::Range;
 use tokio::join;
 use tokio_postgres::{Client, error::SqlState, types::Type};
 use weir_blob::UtcDay;
@@ -249,6 +254,47 @@ pub(crate) async fn states(
         });
     }
     Ok(states)
+}
+
+/// Returns an error when retention removed the day. Call it with the lock of the day, which
+/// retention takes too.
+pub(crate) async fn refuse_removed(
+    client: &Client,
+    model: &str,
+    day: UtcDay,
+) -> Result<(), DumpError> {
+    if is_removed(client, model, day).await? {
+        return Err(DumpError::Refused(format!(
+            "retention removed the rows of {model} {day}, so its dump is not written again"
+        )));
+    }
+    Ok(())
+}
+
+/// Returns whether retention removed the day of a series.
+pub(crate) async fn is_removed(
+    client: &Client,
+    model: &str,
+    day: UtcDay,
+) -> Result<bool, DumpError> {
+    let params: [Param<'_>; 2] = [(&model, Type::TEXT), (&day.number(), Type::INT4)];
+    let rows = client.query_typed(include_str!("sql/find_removal.sql"), &params).await?;
+    Ok(!rows.is_empty())
+}
+
+/// Returns the ranges of days that retention removed, with their models.
+pub(crate) async fn removals(client: &Client) -> Result<Vec<(String, Range<i32>)>, DumpError> {
+    let rows = client.query_typed(include_str!("sql/removals.sql"), &[]).await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("model")?, row.try_get("first")?..row.try_get("end")?)))
+        .collect()
+}
+
+/// Deletes the marks of days that retention removed. A late event of such a day changes no row, so
+/// its mark means nothing.
+pub(crate) async fn forget_removed_days(client: &Client) -> Result<(), DumpError> {
+    client.execute_typed(include_str!("sql/forget_removed_days.sql"), &[]).await?;
+    Ok(())
 }
 
 /// Reduces the number of rows in `day_changes` where no dump runs. Returns the number of removed

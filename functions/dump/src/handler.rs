@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use weir_blob::UtcDay;
 use weir_model::Micros;
 use weir_store::packing::pack_closed_hours;
+use weir_store::retention::Keep;
 
 use crate::{
     DumpError,
@@ -46,7 +47,7 @@ pub struct Answer {
     pub left: usize,
     /// Records of the log's closed hours that were packed.
     pub packed: u64,
-    /// Months of the log that were dropped.
+    /// Months of the log and of series that were dropped.
     pub dropped: Vec<String>,
 }
 
@@ -62,13 +63,13 @@ impl Handler {
         Self { dumper }
     }
 
-    /// Handles one invocation. The event decides which days are dumped. The log is kept for
-    /// `keep_days`. If a day fails, the other days are still tried, and then the first error is
+    /// Handles one invocation. The event decides which days are dumped. `keep` decides which months
+    /// are dropped afterwards. If a day fails, the other days are still tried, and then the first error is
     /// returned.
     pub async fn handle(
         &self,
         event: &Scheduled,
-        keep_days: Option<u32>,
+        keep: &Keep,
         now: Micros,
         time_left: Duration,
     ) -> Result<Answer, DumpError> {
@@ -83,13 +84,10 @@ impl Handler {
         if let Some((model, day, error)) = outcome.failed.into_iter().next() {
             return Err(DumpError::Broken(format!("{model} {day} was not dumped: {error}")));
         }
-        if let Some(days) = keep_days
-            && answer.left == 0
-        {
-            let retention = retain(&self.dumper, days, now, &[], &|_| {}).await?;
+        if !keep.is_forever() && answer.left == 0 {
+            let retention = retain(&self.dumper, keep, now, &[], &|_| {}).await?;
             for kept in &retention.kept {
-                tracing::warn!(month = kept.month_table, reason = %kept, "an old month of the log \
-                    is kept");
+                tracing::warn!(month = kept.month_table, reason = %kept, "an old month is kept");
             }
             answer.dropped = retention.dropped.into_iter().map(|d| d.month_table).collect();
         }

@@ -25,7 +25,10 @@ pub use freshness::{DayState, Standing, compact_changes};
 pub use handler::{Answer, Handler, Scheduled};
 pub use read::Snapshot;
 pub use restore::restore;
-pub use retention::{ForcedMonth, end_long_readers, forced_months, housekeeping, retain};
+pub use retention::{
+    ForcedMonth, SeriesState, end_long_readers, forced_months, housekeeping, older_than, retain,
+    series_states,
+};
 pub use run::{Done, Dumper, Outcome, Progress, Which};
 pub use settings::FunctionSettings;
 pub use status::status;

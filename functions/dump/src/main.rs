@@ -48,7 +48,7 @@ async fn invoke(
     // dropped months cannot be brought back.
     let handled = async {
         let keep = wanted.in_force(store).await?.keep;
-        handler.handle(&event.payload, keep, at, time_left).await
+        handler.handle(&event.payload, &keep, at, time_left).await
     };
     handled.await.map_err(|error: DumpError| {
         tracing::error!(%error, "the dump failed");

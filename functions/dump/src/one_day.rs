@@ -47,6 +47,7 @@ pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, Du
     let client = connection.client();
 
     let begun = async {
+        freshness::refuse_removed(client, model, day).await?;
         freshness::begin(client, &destination, model, day).await?;
         blobs.delete(&manifest_path).await?;
         let swept = blobs.sweep(&folder).await?;

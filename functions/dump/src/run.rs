@@ -215,10 +215,20 @@ impl Dumper {
         }
         let (states, series): (Vec<String>, Vec<String>) =
             self.names.iter().cloned().partition(|name| self.is_state(name));
+        let connection = self.store.connect().await?;
+        // A removed day that is named alone is an error when its turn comes.
+        let removed = match which {
+            Which::Day(_) => Vec::new(),
+            _ => freshness::removals(connection.client()).await?,
+        };
+        let is_removed = |model: &str, day: UtcDay| {
+            removed.iter().any(|(of, days)| of == model && days.contains(&day.number()))
+        };
         let mut days = Vec::new();
         let mut day = last;
         loop {
-            days.extend(series.iter().map(|model| (model.clone(), day)));
+            let there = series.iter().filter(|model| !is_removed(model, day));
+            days.extend(there.map(|model| (model.clone(), day)));
             if day == first {
                 break;
             }
@@ -238,7 +248,6 @@ impl Dumper {
             }
         }
         if which == Which::Daily {
-            let connection = self.store.connect().await?;
             let destination = self.blobs.url().to_string();
             let known =
                 freshness::states(connection.client(), &destination, &series, UtcDay::FIRST, last)

@@ -80,8 +80,13 @@ pub(crate) struct DumpTable {
     pub(crate) day: Option<&'static str>,
     /// The columns in their order.
     pub(crate) columns: Vec<TableColumn>,
-    /// The columns of the primary key in their order. Rows are sorted by this key.
+    /// The columns of the primary key in their order, or those that the model gives instead. Rows
+    /// are sorted by this key.
     key: Vec<TableColumn>,
+    /// A statement that runs after rows of a day were loaded.
+    pub(crate) after_restore: Option<&'static str>,
+    /// A statement that deletes what belongs to rows that retention removed.
+    pub(crate) after_removal: Option<&'static str>,
 }
 
 /// A primary key (what, when): a value, and the timestamp that decides the day of a row.
@@ -113,7 +118,14 @@ pub(crate) struct CopyIn {
 /// Returns the table of a model. The table of `events` is the log.
 fn table_of(models: &Models, name: &str) -> Result<Table, DumpError> {
     if name == LOG {
-        return Ok(Table { schema: None, name: log::RELATION, day: Some(log::DAY) });
+        return Ok(Table {
+            schema: None,
+            name: log::RELATION,
+            day: Some(log::DAY),
+            order: Some(&log::KEY),
+            after_restore: None,
+            after_removal: None,
+        });
     }
     let table = models.get(name).and_then(|m| m.table());
     table.ok_or_else(|| {
@@ -128,7 +140,8 @@ impl DumpTable {
         models: &Models,
         model: &str,
     ) -> Result<Self, DumpError> {
-        let Table { schema, name, day } = table_of(models, model)?;
+        let Table { schema, name, day, order, after_restore, after_removal } =
+            table_of(models, model)?;
         let params: [Param<'_>; 2] = [(&schema, Type::TEXT), (&name, Type::TEXT)];
         let rows = client.query_typed(include_str!("sql/describe_table.sql"), &params).await?;
         let (mut columns, mut key) = (Vec::with_capacity(rows.len()), Vec::<(i32, _)>::new());
@@ -137,11 +150,16 @@ impl DumpTable {
             if model == LOG && log::OF_ROW.contains(&name.as_str()) {
                 continue;
             }
-            let (nullable, place) = if model == LOG {
-                let key_place = log::KEY.iter().zip(1..).find(|(of_key, _)| **of_key == name);
-                (!log::NOT_NULL.contains(&name.as_str()), key_place.map(|(_, place)| place))
+            let nullable = if model == LOG {
+                !log::NOT_NULL.contains(&name.as_str())
             } else {
-                (row.try_get("nullable")?, row.try_get("key_place")?)
+                row.try_get("nullable")?
+            };
+            let place = match order {
+                Some(order) => {
+                    order.iter().zip(1..).find(|(column, _)| **column == name).map(|(_, n)| n)
+                }
+                None => row.try_get("key_place")?,
             };
             let column = TableColumn {
                 name,
@@ -173,6 +191,8 @@ impl DumpTable {
             day,
             columns,
             key: key.into_iter().map(|(_, column)| column).collect(),
+            after_restore,
+            after_removal,
         })
     }
 

@@ -26,6 +26,8 @@ pub enum Found {
     Stale,
     /// Files and manifest are equal. The table has the present state, so it was not compared.
     StateOfThen,
+    /// Files and manifest are equal. Retention removed the rows of the day.
+    Removed,
 }
 
 /// Verifies a day. Returns an error when files and manifest differ, or when files and table differ
@@ -67,6 +69,9 @@ pub async fn verify(
     }
     if table.is_state() {
         return Ok((manifest, Found::StateOfThen));
+    }
+    if freshness::is_removed(client, model, day).await? {
+        return Ok((manifest, Found::Removed));
     }
     let equal =
         compare(store, client, &manifest, &table, &|rows| progress(before + rows, total)).await?;

@@ -29,6 +29,14 @@ pub struct Table {
     /// The `timestamptz` column that decides the UTC day of a row. `None` for current state, which
     /// is dumped as a whole.
     pub day: Option<&'static str>,
+    /// The columns that give the order of the rows in a dump, instead of the primary key.
+    pub order: Option<&'static [&'static str]>,
+    /// A statement that runs after rows were loaded with COPY by `weir restore`. Its parameters are
+    /// the begin and the end of the rows' day.
+    pub after_restore: Option<&'static str>,
+    /// A statement that deletes what belongs to rows that retention has removed. It has no
+    /// parameters, and it runs again when nothing is left to delete.
+    pub after_removal: Option<&'static str>,
 }
 
 /// One migration of a schema.
@@ -89,7 +97,14 @@ pub trait Model: Send + Sync + 'static {
             ProjectionKind::Series => Some("timestamp"),
             ProjectionKind::State => None,
         };
-        Some(Table { schema, name: self.name(), day })
+        Some(Table {
+            schema,
+            name: self.name(),
+            day,
+            order: None,
+            after_restore: None,
+            after_removal: None,
+        })
     }
 
     /// Returns the migrations of a model from outside this workspace. They run in a schema with the
@@ -123,13 +138,14 @@ pub trait Rows<'a>: Send + Sync {
     /// writers never deadlock.
     fn upsert<'s>(&'s self, chosen: &[Chosen]) -> Vec<Statement<'s>>;
 
-    /// Returns the chosen rows as COPY into the projection's table, sorted by key, each key once.
+    /// Returns the chosen rows as COPY into the projection's tables, sorted by key, each key once.
     ///
     /// COPY needs half of the server's work of [`upsert`](Self::upsert). It fails with a unique
     /// violation when one of the keys already exists. The store then rolls back the transaction and
-    /// runs the upserts. `None` for a model whose keys mostly exist already.
-    fn copy_new(&self, _chosen: &[Chosen]) -> Option<Copy> {
-        None
+    /// runs the upserts. A model that keeps its keys in a separate table copies them first.
+    /// Empty for a model whose keys mostly exist already.
+    fn copy_new(&self, _chosen: &[Chosen]) -> Vec<Copy> {
+        Vec::new()
     }
 
     /// Returns the statements of [`upsert`](Self::upsert) for the model's other tables. They run

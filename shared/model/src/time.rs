@@ -138,6 +138,15 @@ impl Micros {
         i32::try_from(self.0.div_euclid(DAY_MICROS)).unwrap_or_default()
     }
 
+    /// Returns the begin of a UTC month: the month of this instant, or as many months before.
+    /// `None` outside the years 0000–9999.
+    pub fn month_begin(self, months_back: u32) -> Option<Self> {
+        let (year, month, _) = date_of(self.day().into());
+        let months = year * 12 + month - 1 - i64::from(months_back);
+        let day = days_since_1970(months.div_euclid(12), months.rem_euclid(12) + 1, 1);
+        Self::in_range(day * DAY_MICROS)
+    }
+
     /// Returns RFC 3339 text in UTC with milliseconds, the format of the API.
     pub fn rfc3339_millis(self) -> String {
         self.rfc3339(1_000, 3)

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use weir_model::{Models, TopicBindings, TopicFields, Topics, TopicsConfig, default_topics};
+use weir_model::{
+    Models, ProjectionKind, TopicBindings, TopicFields, Topics, TopicsConfig, default_topics,
+};
 use weir_plugin::{Plugins, PluginsConfig, avro::AvroSchema};
 use weir_store::{
     DatabaseConfig, Store, StoreError, WriteLimits, Writer,
+    retention::Keep,
     settings::{self, Setting},
 };
 
@@ -37,8 +40,8 @@ pub struct DataSettings {
     pub plugins: PluginsConfig,
     /// The consumer group; `{topic}` in it is replaced by the topic's name.
     pub group_id: String,
-    /// Days that the log is kept; `None` keeps it forever.
-    pub keep: Option<u32>,
+    /// The retention of the log and of the series.
+    pub keep: Keep,
 }
 
 impl Wanted {
@@ -174,7 +177,7 @@ impl DataSettings {
             topics,
             plugins,
             group_id: stored.group_id.clone().unwrap_or_else(|| GROUP.to_owned()),
-            keep: stored.keep,
+            keep: Keep { log: stored.keep, series: stored.keep_series.clone() },
         }
     }
 
@@ -186,6 +189,19 @@ impl DataSettings {
         if let Some([name, _]) = names.array_windows().find(|[a, b]| a == b) {
             return Err(StoreError::Setting(format!(
                 "two models or plugins are called {name:?}: give each a different name"
+            )));
+        }
+        if let Some(name) = self
+            .keep
+            .series
+            .keys()
+            .find(|name| !models.get(name).is_some_and(|m| m.kind() == ProjectionKind::Series))
+        {
+            let series = models.iter().filter(|m| m.kind() == ProjectionKind::Series);
+            let series: Vec<&str> = series.map(|m| m.name()).collect();
+            return Err(StoreError::Setting(format!(
+                "[retention.{name}]: no series has this name; the series are: {}",
+                series.join(", ")
             )));
         }
         let anywhere = Store::new(&DatabaseConfig::from_url("postgresql://localhost"))?;

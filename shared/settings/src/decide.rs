@@ -38,6 +38,14 @@ pub(crate) fn at_start(
     {
         return Err(table_contradicts(tables, "[retention]", &days(wanted), &days(Some(there))));
     }
+    for (name, wanted) in &tables.keep_series {
+        if let Some(there) = stored.keep_series.get(name)
+            && *wanted != Some(*there)
+        {
+            let table = format!("[retention.{name}]");
+            return Err(table_contradicts(tables, &table, &days(*wanted), &days(Some(*there))));
+        }
+    }
     let there = {
         // A table whose topic is not stored yet counts as stored, because this start stores it.
         let mut there = stored.clone();
@@ -144,6 +152,12 @@ pub(crate) fn applied(
     }
     next.group_id = given.group_id.or(next.group_id);
     next.keep = given.keep.or(tables.keep.unwrap_or(next.keep));
+    for (name, keep) in &tables.keep_series {
+        match keep {
+            Some(days) => drop(next.keep_series.insert(name.clone(), *days)),
+            None => drop(next.keep_series.remove(name)),
+        }
+    }
     next.topics.retain(|_, topic| *topic != TopicSetting::default());
     next
 }
@@ -373,6 +387,21 @@ mod tests {
             assert_eq!(at_start(&next, &none, &table(text)).unwrap(), next, "{text}");
         }
         assert_eq!(applied(&set, &none, &table("[retention]\nkeep = \"forever\"")).keep, None);
+        // A series has its own retention.
+        let series = table("[retention]\nkeep = \"30d\"\n[retention.readings]\nkeep = \"90d\"");
+        let with_series = applied(&set, &none, &series);
+        assert_eq!((with_series.keep, with_series.keep_series["readings"]), (Some(30), 90));
+        assert_eq!(at_start(&with_series, &none, &series).unwrap(), with_series);
+        let other = table("[retention.readings]\nkeep = \"91d\"");
+        let error = at_start(&with_series, &none, &other).unwrap_err().to_string();
+        assert!(error.contains("[retention.readings]") && error.contains("90d"), "{error}");
+        let rows = with_series.changes(&StoredSettings::default());
+        assert!(
+            rows.iter()
+                .any(|row| (row.kind.as_str(), row.name.as_str()) == ("retention", "readings"))
+        );
+        let forever = table("[retention.readings]\nkeep = \"forever\"");
+        assert_eq!(applied(&with_series, &none, &forever), set);
         assert!(
             !bound(&applied(&set, &none, &table("[topics.orders]\nremove = true")))
                 .contains("orders")
@@ -389,6 +418,10 @@ mod tests {
             ("[topics.orders]\nevent-fields = { id = \"/id\" }", "unknown field `id`"),
             ("[topics.orders]\navro = \"no.avsc\"", "no.avsc"),
             ("[retention]\nkeep = \"soon\"", "not a number of days"),
+            ("[retention]\nkeep = 3", "keep: integer is not a text"),
+            ("[retention.readings]\nkeep = \"soon\"", "[retention.readings]: keep:"),
+            ("[retention.readings]\nkept = \"3d\"", "[retention.readings]: "),
+            ("[retention]\nreadings = \"3d\"", "[retention.readings]: "),
         ] {
             let error = DataTables::default()
                 .take(&mut text.parse().unwrap(), std::path::Path::new("data.toml"))

@@ -23,6 +23,8 @@ pub struct StoredSettings {
     pub plugins: Option<Vec<String>>,
     /// Days that the log is kept.
     pub keep: Option<u32>,
+    /// Days that each series is kept, by its model.
+    pub keep_series: BTreeMap<String, u32>,
 }
 
 /// The settings of a topic.
@@ -69,9 +71,13 @@ impl StoredSettings {
                     all.plugins = Some(serde_json::from_value(value.clone()).map_err(json)?);
                 }
                 "retention" => {
-                    all.keep = Some(
-                        parse_days(value["keep"].as_str().unwrap_or_default()).map_err(wrong)?,
-                    );
+                    let keep = value["keep"].as_str().unwrap_or_default();
+                    let keep = parse_days(keep).map_err(wrong)?;
+                    if name.is_empty() {
+                        all.keep = Some(keep);
+                    } else {
+                        all.keep_series.insert(name.clone(), keep);
+                    }
                 }
                 _ => {}
             }
@@ -88,7 +94,10 @@ impl StoredSettings {
         }
         rows.extend(self.group_id.as_ref().map(|group| (("group", ""), json!(group))));
         rows.extend(self.plugins.as_ref().map(|plugins| (("plugins", ""), json!(plugins))));
-        rows.extend(self.keep.map(|days| (("retention", ""), json!({"keep": format!("{days}d")}))));
+        let keep = |days: &u32| json!({"keep": format!("{days}d")});
+        rows.extend(self.keep.as_ref().map(|days| (("retention", ""), keep(days))));
+        let of_series = self.keep_series.iter();
+        rows.extend(of_series.map(|(name, days)| (("retention", name.as_str()), keep(days))));
         rows
     }
 

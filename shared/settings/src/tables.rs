@@ -1,4 +1,5 @@
-//! The settings of the data as tables of a TOML file: `[topics.NAME]` and `[retention]`.
+//! The settings of the data as tables of a TOML file: `[topics.NAME]`, `[retention]` and
+//! `[retention.NAME]`.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -16,6 +17,8 @@ pub struct DataTables {
     pub topics: BTreeMap<String, Option<TopicSetting>>,
     /// Days that the log is kept; the inner `None` keeps it forever.
     pub keep: Option<Option<u32>>,
+    /// Days that each series is kept, by its model; `None` keeps it forever.
+    pub keep_series: BTreeMap<String, Option<u32>>,
     /// The names of the files, for messages.
     pub files: Vec<String>,
 }
@@ -35,7 +38,7 @@ struct TopicTable {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct RetentionTable {
+struct SeriesTable {
     keep: String,
 }
 
@@ -62,17 +65,29 @@ impl DataTables {
             }
         }
         if let Some(value) = table.remove("retention") {
-            let read: RetentionTable =
+            let all: BTreeMap<String, toml::Value> =
                 value.try_into().map_err(|e| wrong(format!("[retention]: {e}")))?;
-            let keep = match read.keep.as_str() {
-                "forever" => None,
-                days => Some(
-                    parse_days(days)
-                        .map_err(|e| wrong(format!("[retention]: keep: {e}, or give forever")))?,
-                ),
-            };
-            if self.keep.replace(keep).is_some() {
-                return Err(wrong("[retention] is in two files: keep it in one".to_owned()));
+            for (name, value) in all {
+                let (shown, is_new) = match value {
+                    toml::Value::String(keep) if name == "keep" => {
+                        let keep = days(&keep).map_err(|e| wrong(format!("[retention]: {e}")))?;
+                        ("[retention]".to_owned(), self.keep.replace(keep).is_none())
+                    }
+                    value if name == "keep" => {
+                        let kind = value.type_str();
+                        return Err(wrong(format!("[retention]: keep: {kind} is not a text")));
+                    }
+                    value => {
+                        let shown = format!("[retention.{name}]");
+                        let SeriesTable { keep } =
+                            value.try_into().map_err(|e| wrong(format!("{shown}: {e}")))?;
+                        let keep = days(&keep).map_err(|e| wrong(format!("{shown}: {e}")))?;
+                        (shown, self.keep_series.insert(name, keep).is_none())
+                    }
+                };
+                if !is_new {
+                    return Err(wrong(format!("{shown} is in two files: keep it in one")));
+                }
             }
         }
         self.files.push(shown);
@@ -81,7 +96,14 @@ impl DataTables {
 
     /// Returns whether the tables contain no setting.
     pub fn is_empty(&self) -> bool {
-        self.topics.is_empty() && self.keep.is_none()
+        self.topics.is_empty() && self.keep.is_none() && self.keep_series.is_empty()
+    }
+}
+
+fn days(keep: &str) -> Result<Option<u32>, String> {
+    match keep {
+        "forever" => Ok(None),
+        days => parse_days(days).map(Some).map_err(|e| format!("keep: {e}, or give forever")),
     }
 }
 

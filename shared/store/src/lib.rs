@@ -26,6 +26,7 @@ pub mod retention;
 pub mod retry;
 mod roles;
 mod secret;
+pub mod series;
 pub mod settings;
 pub mod sql_docs;
 mod store;

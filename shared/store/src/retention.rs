@@ -1,6 +1,7 @@
-//! Drops old months of the log and stores the ranges of the dropped records.
+//! Drops old months of the log and stores the ranges of the dropped records. `series` does the same
+//! for series.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use tokio_postgres::types::Type;
 use weir_model::Micros;
@@ -8,6 +9,30 @@ use weir_model::Micros;
 use crate::{Store, StoreError, Tx, log::months};
 
 pub use crate::log::months::Month;
+
+/// The name under which the days of the log are dumped.
+const LOG: &str = "events";
+
+/// The retention: the number of days that the log and the series are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// The days of the log; `None` keeps it forever.
+    pub log: Option<u32>,
+    /// The days of each series, by the name of its model. Other series are kept forever.
+    pub series: BTreeMap<String, u32>,
+}
+
+impl Keep {
+    /// Returns the retention of the log alone.
+    pub fn of_log(days: u32) -> Self {
+        Self { log: Some(days), series: BTreeMap::new() }
+    }
+
+    /// Returns whether everything is kept forever.
+    pub fn is_forever(&self) -> bool {
+        self.log.is_none() && self.series.is_empty()
+    }
+}
 
 /// A dropped month.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +46,8 @@ pub struct Dropped {
 /// An old month that was not dropped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
+    /// The model of the series, or `events` for the log.
+    pub model: String,
     /// The name of the month's table.
     pub month_table: String,
     /// Its days without a verified dump, as `2026-01-02`.
@@ -35,9 +62,10 @@ impl fmt::Display for Kept {
         } else {
             String::new()
         };
+        let of = if self.model == LOG { "the log" } else { &self.model };
         write!(
             f,
-            "these days of the log are not dumped and verified: {shown}{more}; run `weir dump`, or \
+            "these days of {of} are not dumped and verified: {shown}{more}; run `weir dump`, or \
                 give --force {}",
             self.month_table
         )
@@ -84,7 +112,7 @@ pub async fn undumped_days(
     store
         .transaction("undumped_days", |tx| async move {
             let wanted = wanted_days(&tx, month_table, guard).await?;
-            undumped(&tx, &wanted, guard).await
+            undumped(&tx, LOG, &wanted, guard).await
         })
         .await
 }
@@ -114,7 +142,7 @@ pub async fn drop_months(
                 let wanted = wanted_days(&tx, table, guard).await?;
                 tx.query(include_str!("sql/lock_all_streams.sql"), &[]).await?;
                 // Checked after the locks, which every change of the log takes.
-                let days = undumped(&tx, &wanted, guard).await?;
+                let days = undumped(&tx, LOG, &wanted, guard).await?;
                 if !days.is_empty() {
                     // The month was not dropped, so its removal is not stored.
                     tx.batch("ROLLBACK TO SAVEPOINT unchanged").await?;
@@ -126,7 +154,9 @@ pub async fn drop_months(
             .await?;
         match outcome {
             Ok(records) => retention.dropped.push(Dropped { month_table, records }),
-            Err(days) => retention.kept.push(Kept { month_table, days }),
+            Err(days) => {
+                retention.kept.push(Kept { model: LOG.to_owned(), month_table, days });
+            }
         }
     }
     store
@@ -152,12 +182,18 @@ async fn wanted_days(tx: &Tx, table: &str, guard: &Guard<'_>) -> Result<Vec<i32>
     }
 }
 
-async fn undumped(tx: &Tx, days: &[i32], guard: &Guard<'_>) -> Result<Vec<String>, StoreError> {
+/// Returns the days, of the given ones, that have no verified dump of their present rows.
+pub(crate) async fn undumped(
+    tx: &Tx,
+    model: &str,
+    days: &[i32],
+    guard: &Guard<'_>,
+) -> Result<Vec<String>, StoreError> {
     let Guard::Dumped { destination, .. } = guard else { return Ok(Vec::new()) };
     let rows = tx
         .query(
             include_str!("sql/undumped_days.sql"),
-            &[(&days, Type::INT4_ARRAY), (destination, Type::TEXT)],
+            &[(&days, Type::INT4_ARRAY), (destination, Type::TEXT), (&model, Type::TEXT)],
         )
         .await?;
     rows.iter().map(|row| Ok(row.try_get("day")?)).collect()

@@ -7,6 +7,7 @@ use weir_model::models;
 use weir_store::{
     event_id::EventId,
     replay::{self, Selection},
+    retention::Keep,
     retry,
 };
 use weir_testkit::Record;
@@ -347,7 +348,7 @@ async fn the_daily_job_goes_by_the_schedules_time() -> anyhow::Result<()> {
     let answer = handler
         .handle(
             &scheduled(serde_json::json!({"scheduled_time": "2026-01-02T06:00:00Z"}))?,
-            Some(400),
+            &Keep::of_log(400),
             now,
             time,
         )
@@ -360,7 +361,10 @@ async fn the_daily_job_goes_by_the_schedules_time() -> anyhow::Result<()> {
         serde_json::json!({"time": "2026-01-02T06:00:00Z", "from": "2026-01-01"}),
     ] {
         assert!(
-            handler.handle(&scheduled(wrong.clone())?, Some(400), now, time).await.is_err(),
+            handler
+                .handle(&scheduled(wrong.clone())?, &Keep::of_log(400), now, time)
+                .await
+                .is_err(),
             "{wrong}"
         );
     }
@@ -373,7 +377,7 @@ async fn the_daily_job_goes_by_the_schedules_time() -> anyhow::Result<()> {
     let hurried = handler
         .handle(
             &scheduled(serde_json::json!({"time": "2026-01-03T06:00:00Z"}))?,
-            Some(400),
+            &Keep::of_log(400),
             now,
             std::time::Duration::ZERO,
         )

@@ -2,7 +2,7 @@
 
 use weir_blob::Format;
 use weir_dump::retain;
-use weir_store::{event_id::EventId, retry};
+use weir_store::{event_id::EventId, retention::Keep, retry};
 use weir_tests::{
     World,
     batches::{event, orders},
@@ -24,7 +24,7 @@ async fn a_month_stays_until_its_days_are_dumped_and_verified() -> anyhow::Resul
     let now = instant("2026-11-21T06:00:00Z")?;
     let go = async |forced: &[&str]| -> anyhow::Result<(Vec<String>, Vec<String>)> {
         let forced: Vec<String> = forced.iter().map(|f| (*f).to_owned()).collect();
-        let done = retain(&dumps.dumper, 100, now, &forced, &|_| {}).await?;
+        let done = retain(&dumps.dumper, &Keep::of_log(100), now, &forced, &|_| {}).await?;
         Ok((
             done.dropped.into_iter().map(|d| d.month_table).collect(),
             done.kept

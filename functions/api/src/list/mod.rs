@@ -15,7 +15,10 @@ use axum::{
 };
 use tokio_postgres::{Row, types::Type};
 use weir_http::{Prefix, SqlParam};
-use weir_model::listing::{ColumnKind, ListColumn, ListFilter, Listing};
+use weir_model::{
+    Micros,
+    listing::{ColumnKind, ListColumn, ListFilter, Listing},
+};
 use weir_store::event_id::EventId;
 
 pub(crate) use cell::Cell;
@@ -80,7 +83,21 @@ pub(crate) enum PageStatement {
     /// With the parameters of the list's statement. The next statement is tried if it finds less
     /// than a page.
     Near(&'static str),
+    /// The list's statement, with a later `from`. The list's own is tried if it finds less than a
+    /// page.
+    Since {
+        /// Months before the month in which the page begins.
+        months: u32,
+        /// The index of the filter `from`.
+        from: usize,
+        /// The index of the filter `to`.
+        to: usize,
+    },
 }
+
+/// The months before the month in which a page begins: the page is searched in this time first.
+/// Each list of a series is planned for its times, so these plans do not contain other months.
+const MONTHS_BACK: [u32; 2] = [0, 12];
 
 /// A request for a list: parameters and format.
 pub(crate) struct ListRequest {
@@ -178,6 +195,12 @@ fn cursor_in(params: &mut Params, query: &Query) -> Result<Option<Vec<Value>>, A
     cursor::decode(&text, query.name, &query.key).map(Some).ok_or_else(wrong)
 }
 
+#[expect(clippy::disallowed_methods, reason = "the time decides only where a page is searched")]
+fn now() -> Micros {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Micros(i64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(i64::MAX))
+}
+
 /// Returns whether a page has the rows that were requested.
 fn is_full(rows: &[Row], first: i64) -> bool {
     i64::try_from(rows.len()).is_ok_and(|n| n >= first)
@@ -213,12 +236,20 @@ impl Query {
             Ok((Value::take(params, filter.name, filter.kind)?, filter.kind.sql_type()))
         };
         let filters = listing.filters.iter().map(filter).collect::<Result<_, ApiError>>()?;
+        let place = |name| listing.filters.iter().position(|filter| filter.name == name);
+        // The newest rows of a series are in its newest months.
+        let pages = match (listing.key.first(), place("from"), place("to")) {
+            (Some(&"timestamp"), Some(from), Some(to)) => {
+                MONTHS_BACK.map(|months| PageStatement::Since { months, from, to }).into()
+            }
+            _ => Vec::new(),
+        };
         let key = listing.key_columns().map(|(_, column)| column.kind).collect();
         Ok(Self {
             name,
             sql: listing.sql,
             filters,
-            pages: Vec::new(),
+            pages,
             merged: None,
             key,
             limit_default: Some(LIMIT_DEFAULT),
@@ -263,12 +294,40 @@ impl Query {
                         return Ok(rows.into());
                     }
                 }
+                PageStatement::Since { months, from, to } => {
+                    let Some(since) = self.since(*months, (*from, *to), after) else { continue };
+                    let since = Value::Instant(since);
+                    let mut params = self.params(&limit, &skip, after);
+                    params[2 + from].0 = &since;
+                    let rows = state.lists.rows(self.sql, &params).await?;
+                    if is_full(&rows, first) {
+                        return Ok(rows.into());
+                    }
+                }
                 PageStatement::Unfiltered(_)
                 | PageStatement::UnfilteredNear(_)
                 | PageStatement::OneFilter(..) => {}
             }
         }
         Ok(state.lists.rows(self.sql, &params).await?.into())
+    }
+
+    /// Returns the begin of a month: `months` before the month in which a page begins. `None` when
+    /// the list does not go back that far.
+    fn since(
+        &self,
+        months: u32,
+        (from, to): (usize, usize),
+        after: Option<&[Value]>,
+    ) -> Option<Micros> {
+        let instant = |value: &Value| match value {
+            Value::Instant(at) => Some(*at),
+            _ => None,
+        };
+        let newest = [instant(&self.filters[to].0), after.and_then(|key| instant(key.first()?))];
+        let newest = newest.into_iter().flatten().chain([now()]).min()?;
+        let since = newest.month_begin(months)?;
+        instant(&self.filters[from].0).is_none_or(|from| from < since).then_some(since)
     }
 
     pub(crate) fn params<'a>(

@@ -3,12 +3,15 @@
 //! It is one transaction, which loads the whole day or nothing. The transaction marks the day as
 //! changed, as every transaction that changes rows does. Records of the log settle their offsets in
 //! the same way as a delivery, so that Kafka's delivery of the same records stores no duplicates.
-//! Offsets between them that are not in the dump stay undelivered.
+//! Offsets between them that are not in the dump stay undelivered. Where retention removed the month of
+//! a series, only the restored day takes rows again.
 
 mod decode;
 mod fetch;
 mod load;
 mod streams;
+
+use std::ops::Range;
 
 use tokio_postgres::types::Type;
 use weir_blob::{Blobs, Manifest, UtcDay, layout};
@@ -56,8 +59,16 @@ pub async fn restore(
             "the database already has rows of {what}: load the dump into a database without them"
         )));
     }
+    let Range { start, end } = bounds(day);
     if model == LOG {
-        client.query_typed(MAKE_MONTH, &[(&bounds(day).start, Type::TIMESTAMPTZ)]).await?;
+        client.query_typed(MAKE_MONTH, &[(&start, Type::TIMESTAMPTZ)]).await?;
+    } else if !table.is_state() {
+        if let Some(statement) = table.after_removal {
+            client.execute_typed(statement, &[]).await?;
+        }
+        let params: [Param<'_>; 3] =
+            [(&model, Type::TEXT), (&start, Type::TIMESTAMPTZ), (&end, Type::TIMESTAMPTZ)];
+        client.query_typed(include_str!("../sql/reopen_day.sql"), &params).await?;
     }
     streams::register(client, &manifest).await?;
     let (table, folder) = (table.with_columns(&columns), layout::day(model, day));
@@ -76,6 +87,10 @@ pub async fn restore(
         )));
     }
     offsets.settle(client).await?;
+    if let Some(statement) = table.after_restore {
+        let params: [Param<'_>; 2] = [(&start, Type::TIMESTAMPTZ), (&end, Type::TIMESTAMPTZ)];
+        client.execute_typed(statement, &params).await?;
+    }
     let params: [Param<'_>; 2] = [(&model, Type::TEXT), (&day.number(), Type::INT4)];
     client.query_typed(include_str!("../sql/mark_restored.sql"), &params).await?;
     client.batch_execute(COMMIT).await?;

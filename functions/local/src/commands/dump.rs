@@ -173,6 +173,7 @@ fn of_verified(state: &DayState, verified: &Result<(Manifest, Found), DumpError>
                 Found::Equal => "equal",
                 Found::StateOfThen => "complete",
                 Found::Stale => "stale",
+                Found::Removed => "removed",
             };
             (result, Some(manifest.rows), Some(manifest.files.len()), None)
         }
@@ -192,6 +193,10 @@ fn say_verified(state: &DayState, verified: &Result<(Manifest, Found), DumpError
         }
         Ok((manifest, Found::StateOfThen)) => say!(
             "complete {model} {day}: {} rows, the state at the time of the dump",
+            manifest.rows
+        ),
+        Ok((manifest, Found::Removed)) => say!(
+            "complete {model} {day}: {} rows, which retention removed from the database",
             manifest.rows
         ),
         Ok((_, Found::Stale)) => say!(

@@ -37,8 +37,8 @@ pub(crate) async fn run(settings: Settings, models: Models, plugins: Plugins) ->
         Some(Command::Replay(args)) => replay::run(&settings, &models, &plugins, &args).await,
         Some(Command::Dump(args)) => dump::run(&settings, &models, &args).await,
         Some(Command::Restore(args)) => restore::run(&settings, &models, &args).await,
-        Some(Command::Retention { force, json, confirmation }) => {
-            retention::run(&settings, &models, &force, json, confirmation).await
+        Some(Command::Retention { force, dry_run, json, confirmation }) => {
+            retention::run(&settings, &models, &force, dry_run, json, confirmation).await
         }
         Some(Command::Topic { what: TopicCommand::Reset { name, force, confirmation } }) => {
             topic::reset(&settings, &models, &plugins, &name, force, confirmation).await

@@ -1,5 +1,5 @@
-//! The daily job. It creates the log's next months. At `--dump-at` it dumps the day before, and
-//! days that changed since their dump.
+//! The daily job. It creates the next months of the log and of series. At `--dump-at` it dumps the
+//! day before, and days that changed since their dump.
 
 use std::time::Duration;
 
@@ -8,13 +8,16 @@ use weir_blob::UtcDay;
 use weir_dump::{DumpError, Dumper, Handler, Scheduled, end_long_readers, housekeeping};
 use weir_model::{Micros, time::DAY_MICROS};
 use weir_settings::Wanted;
-use weir_store::Store;
+use weir_store::{Store, migrate};
 
 use crate::{dumps, settings::DumpAt};
 
 /// The interval in which the clock is checked. After a suspend of the machine, the job is late by
 /// at most this time.
 const LOOK: Duration = Duration::from_secs(30);
+/// The interval in which the months of series are created. Rows of a month without a table are in
+/// the default partition, and are moved while they are few.
+const MONTHS: Duration = Duration::from_mins(10);
 /// The time limit of a run: it ends before the next one begins.
 const RUN_TIME: Duration = Duration::from_hours(23);
 
@@ -24,20 +27,31 @@ pub(super) async fn run(store: Store, dumper: Option<Dumper>, wanted: Wanted, at
     let started = dumps::now();
     let handler = dumper.map(Handler::new);
     let mut last = started;
+    let mut months = Instant::now();
     loop {
         let next = next_after(last, started, at);
         while dumps::now() < next {
             tokio::time::sleep(LOOK.min(until(next))).await;
             end_long_readers(&store).await;
+            if months.elapsed() >= MONTHS {
+                months = Instant::now();
+                match migrate::make_series_months(&store).await {
+                    Ok(0) => {}
+                    Ok(made) => tracing::info!(made, "created tables for months of series"),
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot create tables for months of series");
+                    }
+                }
+            }
         }
         last = next;
         match (&handler, at) {
             (Some(handler), Some(_)) => dump(&store, handler, &wanted, next).await,
             _ => match housekeeping(&store).await {
-                Ok(made) => tracing::info!(made, "created the log's tables for the next months"),
+                Ok(made) => tracing::info!(made, "created the tables for the next months"),
                 Err(error) => {
-                    tracing::error!(%error, "cannot create the log's tables for the next months: \
-                        run `weir migrate`");
+                    tracing::error!(%error, "cannot create the tables for the next months: run \
+                        `weir migrate`");
                 }
             },
         }
@@ -56,7 +70,7 @@ async fn dump(store: &Store, handler: &Handler, wanted: &Wanted, at: Micros) {
         // Read for each run, because the setting may have changed since the start, and a dropped
         // month is not restored automatically.
         let keep = wanted.in_force(store).await?.keep;
-        handler.handle(&event, keep, dumps::now(), RUN_TIME).await
+        handler.handle(&event, &keep, dumps::now(), RUN_TIME).await
     };
     match handled.await {
         Ok(answer) => {

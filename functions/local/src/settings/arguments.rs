@@ -70,13 +70,15 @@ pub struct CollectArgs {
   remove = true
 
   [retention]
-  keep = \"400d\"")]
+  keep = \"400d\"
+  [retention.readings]
+  keep = \"90d\"")]
 pub struct ApplyArgs {
     /// TOML files with the new settings
     ///
     /// A table `[topics.NAME]` has `model`, `group`, `event-fields`, `dedupe`, `avro`, or
-    /// `remove = true`. The table `[retention]` has `keep`. Settings that no file names stay
-    /// unchanged. A flag such as `--topics` replaces all settings of its kind.
+    /// `remove = true`. The table `[retention]` has `keep` for the log, and `[retention.NAME]` has
+    /// `keep` for a series. Settings that no file names stay unchanged. A flag such as `--topics` replaces all settings of its kind.
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The confirmation.

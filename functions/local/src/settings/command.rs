@@ -34,17 +34,22 @@ pub enum Command {
     ///
     /// The database must not have rows of this model and day.
     Restore(RestoreArgs),
-    /// Drop old months of the log
+    /// Drop old months of the log and of series
     ///
-    /// A month is dropped when all its events are older than `--keep`, and all its days are dumped
-    /// and verified. The exit code is 1 when an old month is kept.
+    /// A month of the log is dropped when all its events are older than `--keep`, and all its days
+    /// are dumped and verified. Series have their own retention, which `weir apply` sets. The exit
+    /// code is 1 when an old month is kept.
     Retention {
         /// Table of a month to drop without dumps, for example `events_2026_01`
         ///
-        /// The flag can be given several times.
+        /// The flag can be given several times. The name of a default partition drops its old
+        /// months.
         #[arg(long, value_name = "TABLE")]
         force: Vec<String>,
-        /// Print the dropped and the kept months as JSON
+        /// Only show the tables of series with their sizes
+        #[arg(long, conflicts_with = "force")]
+        dry_run: bool,
+        /// Print the dropped and the kept months, and the tables of series, as JSON
         #[arg(long, conflicts_with = "force")]
         json: bool,
         /// The confirmation of `--force`.

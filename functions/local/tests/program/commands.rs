@@ -1,5 +1,7 @@
 //! The commands, with a running `weir` and on the folder of a stopped one.
 
+use std::fs;
+
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -164,5 +166,80 @@ async fn retention_drops_a_month_that_is_over() -> Result<()> {
     assert_eq!(count(&sql, "SELECT count(*) FROM events").await?, 0);
     let reconcile = on(&folder, &["reconcile", "--kafka-port", weir.kafka_port()]).await?;
     assert_says(&reconcile, "0 missing, 0 lost, 0 not yet read");
+    Ok(())
+}
+
+/// A series has its own retention. The default partition goes month by month.
+#[tokio::test]
+async fn retention_drops_months_of_a_series() -> Result<()> {
+    let folder = Folder::new()?;
+    let weir = Running::start(&folder, &[]).await?;
+    weir.produce((0..10).map(data::reading)).await?;
+    weir.stored(&folder, 10).await?;
+    let sql = folder.sql().await?;
+    sql.batch_execute(
+        "DELETE FROM day_changes;
+         UPDATE readings SET \"timestamp\" = '2011-01-15Z'::timestamptz + \"offset\" * interval '1 second'",
+    )
+    .await?;
+    let file = folder.above().join("data.toml");
+    fs::write(&file, "[retention.nothing]\nkeep = \"400d\"\n")?;
+    let file = file.display().to_string();
+    let wrong = on(&folder, &["apply", &file, "--yes"]).await?;
+    assert!(
+        wrong.code == Some(2)
+            && wrong.stderr.contains("no series has this name; the series are: readings, cdevents"),
+        "{wrong:?}"
+    );
+    fs::write(&file, "[retention.readings]\nkeep = \"400d\"\n")?;
+    let applied = on(&folder, &["apply", &file, "--yes"]).await?;
+    assert_says(&applied, r#"retention readings: not set → {"keep":"400d"}"#);
+
+    let shown = on(&folder, &["retention", "--dry-run"]).await?;
+    assert_says(&shown, "readings is kept 400 days:");
+    assert_says(&shown, "10 rows of months without a table, from 2011-01-15 to 2011-01-15");
+    assert_says(&shown, "cdevents is kept forever:");
+    let kept = on(&folder, &["retention"]).await?;
+    let line = "kept readings_default: these days of readings are not dumped and verified: 2011-01-15; run `weir dump`";
+    assert!(kept.code == Some(1) && kept.stdout.contains(line), "{kept:?}");
+    let asks = on(&folder, &["retention", "--force", "readings_default"]).await?;
+    assert!(
+        asks.code == Some(2)
+            && asks.stdout.contains("readings_default will be dropped, although 1 of its days"),
+        "{asks:?}"
+    );
+    assert_eq!(count(&sql, "SELECT count(*) FROM readings").await?, 10);
+    assert_says(
+        &on(&folder, &["dump", "--dump-date", "2011-01-15", "--models", "readings"]).await?,
+        "dumped readings 2011-01-15: 10 rows",
+    );
+    let dropped = on(&folder, &["retention", "--json"]).await?;
+    let dropped: Value = serde_json::from_str(&dropped.stdout)?;
+    assert_eq!(dropped["dropped"], json!([{"table": "readings_default", "records": 10}]));
+    assert_eq!(
+        (&dropped["keep_days"], &dropped["series"][1]["keep_days"]),
+        (&Value::Null, &400.into())
+    );
+    assert_eq!(count(&sql, "SELECT count(*) FROM readings").await?, 0);
+    assert_says(&on(&folder, &["retention"]).await?, "no month is old");
+    assert_says(
+        &on(
+            &folder,
+            &[
+                "dump",
+                "verify",
+                "--from",
+                "2011-01-15",
+                "--to",
+                "2011-01-15",
+                "--models",
+                "readings",
+            ],
+        )
+        .await?,
+        "complete readings 2011-01-15: 10 rows, which retention removed from the database",
+    );
+    let again = on(&folder, &["dump", "--dump-date", "2011-01-15", "--models", "readings"]).await?;
+    assert!(again.code != Some(0) && again.stderr.contains("retention removed"), "{again:?}");
     Ok(())
 }

@@ -2,7 +2,8 @@
 //! cdviz's database side).
 //!
 //! The table `cdevents` has one row per identity (source, id, type): the first event of the
-//! identity by (record timestamp, stream, partition, offset). Further tables are updated as events
+//! identity by (record timestamp, stream, partition, offset). The table is partitioned by the time
+//! of the events, so `cdevents_identities` keeps the identities unique. Further tables are updated as events
 //! arrive. They hold the state of every thing that an event is about or names, the edges between
 //! things, and the deployments. Each value in them is the greatest or the least of the events'
 //! values, by the events' own time and identity. So neither the order of arrival nor duplicates
@@ -23,7 +24,7 @@ mod sample_month;
 mod subject_state;
 pub mod submit;
 
-use crate::{Micros, Model, ProjectionKind, Rows, Topics, listing::Listing, sample::Sample};
+use crate::{Micros, Model, ProjectionKind, Rows, Table, Topics, listing::Listing, sample::Sample};
 
 pub use event::{CdEvent, default_source, read};
 pub use event_type::EventType;
@@ -57,11 +58,23 @@ impl Model for CdEvents {
     fn tables(&self) -> &'static [&'static str] {
         &[
             "cdevents",
+            "cdevents_identities",
             "cdevents_subjects",
             "cdevents_edges",
             "cdevents_deployments",
             "cdevents_placements",
         ]
+    }
+
+    fn table(&self) -> Option<Table> {
+        Some(Table {
+            schema: None,
+            name: "cdevents",
+            day: Some("timestamp"),
+            order: Some(&["id", "source", "type"]),
+            after_restore: Some(include_str!("restore_identities.sql")),
+            after_removal: Some(include_str!("forget_identities.sql")),
+        })
     }
 
     fn default_topic(&self) -> Option<&'static str> {

@@ -97,14 +97,18 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
         let maybe = |of: fn(&'s CdEvent<'s>) -> Option<&'s str>| {
             picked.iter().map(|(p, _)| of(p.event)).collect::<Vec<_>>()
         };
-        let statement = Statement::new(include_str!("upsert.sql"), picked.len())
-            .bind(column(|e| &e.id), Type::TEXT_ARRAY)
-            .bind(column(|e| &e.source), Type::TEXT_ARRAY)
-            .bind(column(|e| &e.kind), Type::TEXT_ARRAY)
-            .bind(
-                picked.iter().map(|(p, _)| p.event.timestamp).collect::<Vec<_>>(),
-                Type::TIMESTAMPTZ_ARRAY,
-            )
+        let identities = |statement: Statement<'s>| {
+            statement
+                .bind(column(|e| &e.id), Type::TEXT_ARRAY)
+                .bind(column(|e| &e.source), Type::TEXT_ARRAY)
+                .bind(column(|e| &e.kind), Type::TEXT_ARRAY)
+                .bind(
+                    picked.iter().map(|(p, _)| p.event.timestamp).collect::<Vec<_>>(),
+                    Type::TIMESTAMPTZ_ARRAY,
+                )
+        };
+        let claim = identities(Statement::new(include_str!("claim_identities.sql"), 0));
+        let statement = identities(Statement::new(include_str!("upsert.sql"), picked.len()))
             .bind(column(|e| &e.subject), Type::TEXT_ARRAY)
             .bind(column(|e| &e.predicate), Type::TEXT_ARRAY)
             .bind(column(|e| &e.version), Type::TEXT_ARRAY)
@@ -128,14 +132,25 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
                 Type::TIMESTAMPTZ_ARRAY,
             );
         let places: Vec<(&Picked<'_>, Position)> = picked.iter().map(|(p, at)| (p, *at)).collect();
-        let mut all = vec![bind_positions(statement, &places)];
+        let mut all = vec![claim, bind_positions(statement, &places)];
         all.extend(self.secondary_upserts(chosen));
         all
     }
 
-    fn copy_new(&self, chosen: &[Chosen]) -> Option<Copy> {
+    fn copy_new(&self, chosen: &[Chosen]) -> Vec<Copy> {
         const COLUMNS: i16 = 17;
-        let picked = self.picked(chosen);
+        let mut picked = self.picked(chosen);
+        let mut identities = CopyRows::new(picked.len() * 160 + 64);
+        for (Picked { event, .. }, _) in &picked {
+            identities.row(4);
+            for text in [&*event.id, &event.source, &event.kind] {
+                identities.bytes(Some(text.as_bytes()));
+            }
+            identities.instant(Some(event.timestamp));
+        }
+        identities.end();
+        // The order of the primary key.
+        picked.sort_by_key(|(p, _)| p.event.timestamp);
         let mut rows = CopyRows::new(
             picked.iter().map(|(p, _)| p.event.payload.len() + 400).sum::<usize>() + 64,
         );
@@ -161,7 +176,10 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
             rows.int8(at.offset);
         }
         rows.end();
-        Some(Copy { sql: include_str!("copy.sql"), data: rows.take() })
+        vec![
+            Copy { sql: include_str!("copy_identities.sql"), data: identities.take() },
+            Copy { sql: include_str!("copy.sql"), data: rows.take() },
+        ]
     }
 
     fn secondary_upserts<'s>(&'s self, chosen: &[Chosen]) -> Vec<Statement<'s>> {

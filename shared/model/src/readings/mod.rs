@@ -181,7 +181,7 @@ impl<'a> Rows<'a> for ReadingRows<'a> {
         vec![bind_positions(statement, &picked)]
     }
 
-    fn copy_new(&self, chosen: &[Chosen]) -> Option<Copy> {
+    fn copy_new(&self, chosen: &[Chosen]) -> Vec<Copy> {
         const COLUMNS: i16 = 7;
         let picked = self.newest(chosen);
         let mut rows = CopyRows::new(picked.len() * 96 + 64);
@@ -196,7 +196,7 @@ impl<'a> Rows<'a> for ReadingRows<'a> {
             rows.int8(at.offset);
         }
         rows.end();
-        Some(Copy { sql: include_str!("copy.sql"), data: rows.take() })
+        vec![Copy { sql: include_str!("copy.sql"), data: rows.take() }]
     }
 
     fn days(&self, chosen: &[Chosen]) -> Vec<DayNumber> {

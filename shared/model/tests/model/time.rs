@@ -112,3 +112,18 @@ proptest! {
         prop_assert_eq!(Micros::from_rfc3339(&at.rfc3339_millis()), Some(at));
     }
 }
+
+#[test]
+fn a_month_begins_on_its_first_day() {
+    let at = |text: &str| Micros::from_rfc3339(text).unwrap();
+    for (of, back, begin) in [
+        ("2024-02-29T23:59:59.999999Z", 0, "2024-02-01T00:00:00Z"),
+        ("2024-01-01T00:00:00Z", 0, "2024-01-01T00:00:00Z"),
+        ("2024-01-15T00:00:00Z", 1, "2023-12-01T00:00:00Z"),
+        ("2024-01-15T00:00:00Z", 12, "2023-01-01T00:00:00Z"),
+        ("1969-12-31T23:00:00Z", 0, "1969-12-01T00:00:00Z"),
+    ] {
+        assert_eq!(at(of).month_begin(back), Some(at(begin)), "{of} {back}");
+    }
+    assert_eq!(at("0000-01-01T00:00:00Z").month_begin(1), None);
+}

@@ -65,6 +65,11 @@ pub const CORE: &[Migration] = &[
         sql: include_str!("../../../../migrations/V13__narrow_log.sql"),
     },
     Migration {
+        version: 14,
+        name: "series_months",
+        sql: include_str!("../../../../migrations/V14__series_months.sql"),
+    },
+    Migration {
         version: 15,
         name: "packed_log",
         sql: include_str!("../../../../migrations/V15__packed_log.sql"),

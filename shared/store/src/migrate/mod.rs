@@ -12,11 +12,13 @@ use crate::{
     error::causes,
     plugin::Plugins,
     roles::{self, DatabaseRoles},
+    series,
 };
 
 pub use history::CORE;
 
-/// The number of months of the log that are created ahead of the current one.
+/// The number of months of the log that are created ahead of the current one. Ingest fails when a
+/// month is missing.
 pub const MONTHS_AHEAD: i32 = 3;
 
 /// One step of a history, and whether it was applied.
@@ -49,7 +51,7 @@ fn owners(models: &Models, plugins: &Plugins) -> Vec<MigrationOwner> {
         .collect()
 }
 
-/// Applies all missing steps and creates the log's months ahead. Returns the steps that were
+/// Applies all missing steps and creates the months ahead of the log and of the series. Returns the steps that were
 /// applied now.
 pub async fn run(
     store: &Store,
@@ -77,6 +79,7 @@ pub async fn run_with_roles(
         done.extend(apply(&mut connection, &owner).await?);
     }
     connection.client().execute("SELECT make_event_months($1)", &[&MONTHS_AHEAD]).await?;
+    series::make_months(connection.client()).await?;
     if roles != DatabaseRoles::None {
         roles::grant(&connection).await?;
     }
@@ -151,8 +154,8 @@ pub async fn check(store: &Store, models: &Models, plugins: &Plugins) -> Result<
     }
 }
 
-/// Creates the log's months ahead; the daily job calls this. Returns the number of months that were
-/// missing.
+/// Creates the months of the log, `ahead` of this one, and those of the series; the daily job calls
+/// this. Returns the number of months that were missing.
 pub async fn make_months(store: &Store, ahead: i32) -> Result<i32, StoreError> {
     let make = |tx: Tx| async move {
         let rows = tx
@@ -160,7 +163,13 @@ pub async fn make_months(store: &Store, ahead: i32) -> Result<i32, StoreError> {
             .await?;
         Ok(rows.first().map(|row| row.try_get("made")).transpose()?.unwrap_or_default())
     };
-    store.transaction("make_months", make).await
+    let made: i32 = store.transaction("make_months", make).await?;
+    Ok(made + make_series_months(store).await?)
+}
+
+/// Creates the months that series need now. Returns their number.
+pub async fn make_series_months(store: &Store) -> Result<i32, StoreError> {
+    series::make_months(store.connect().await?.client()).await
 }
 
 fn step_of(owner: &MigrationOwner, step: &Migration, applied: bool) -> Step {

@@ -217,7 +217,7 @@ async fn removed(tx: &Tx, streams: &[i32]) -> Result<bool, StoreError> {
 /// Marks every day with rows as changed, because a day also changes when the replay does not
 /// restore all its rows.
 async fn mark_days_of(tx: &Tx, model: &dyn Model) -> Result<(), StoreError> {
-    if let Some(Table { schema, name, day: Some(day) }) = model.table() {
+    if let Some(Table { schema, name, day: Some(day), .. }) = model.table() {
         let params: [TypedParam<'_>; 4] = [
             (&model.name(), Type::TEXT),
             (&schema, Type::TEXT),

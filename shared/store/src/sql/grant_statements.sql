@@ -53,6 +53,16 @@ WITH listed (role, name, rights) AS (VALUES
     ('weir_dump', 'event_removals', 'SELECT, INSERT'),
     ('weir_dump', 'dumps', 'SELECT, INSERT, UPDATE'),
     ('weir_dump', 'dump_locks', 'SELECT, INSERT, UPDATE'),
+    ('weir_ingest', 'series', 'SELECT'),
+    ('weir_api', 'series', 'SELECT'),
+    ('weir_dump', 'series', 'SELECT'),
+    ('weir_ingest', 'series_removals', 'SELECT'),
+    ('weir_api', 'series_removals', 'SELECT'),
+    ('weir_dump', 'series_removals', 'SELECT'),
+    ('weir_ingest', 'cdevents_identities', 'SELECT, INSERT, UPDATE'),
+    ('weir_api', 'cdevents_identities', 'SELECT, INSERT, UPDATE'),
+    -- Retention deletes the identities of removed rows.
+    ('weir_dump', 'cdevents_identities', 'SELECT, DELETE'),
     ('weir_ingest', 'settings', 'SELECT'),
     ('weir_api', 'settings', 'SELECT'),
     ('weir_dump', 'settings', 'SELECT')
@@ -93,7 +103,9 @@ SELECT concat_ws(E';\n',
     (SELECT string_agg(format(
         'ALTER FUNCTION %1$s SECURITY DEFINER SET search_path = public, pg_temp; REVOKE ALL ON FUNCTION %1$s FROM PUBLIC, weir_ingest, weir_api; GRANT EXECUTE ON FUNCTION %1$s TO weir_dump',
         p.oid::regprocedure), E';\n')
-        FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('make_event_months', 'drop_event_month', 'end_long_readers', 'pack_events')
+        FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('make_event_months', 'drop_event_month', 'end_long_readers', 'pack_events',
+                'series_tables', 'series_months', 'make_series_month', 'missing_series_months', 'old_series_months', 'series_days', 'drop_series_month',
+                'series_sizes')
             AND p.proowner = (SELECT o.oid FROM owner o)),
     -- A packed row never changes, and a retry must change one record of it.
     (SELECT string_agg(format(

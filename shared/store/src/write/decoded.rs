@@ -284,15 +284,14 @@ impl<'a> Decoded<'a> {
             if chosen.is_empty() {
                 continue;
             }
-            match if copy_new_keys { rows.copy_new(&chosen) } else { None } {
-                Some(copy) => {
-                    all.push(ProjectionWrite::CopyNewKeys(copy));
-                    all.extend(
-                        rows.secondary_upserts(&chosen).into_iter().map(ProjectionWrite::Upsert),
-                    );
-                }
-                None => all.extend(rows.upsert(&chosen).into_iter().map(ProjectionWrite::Upsert)),
-            }
+            let copies = if copy_new_keys { rows.copy_new(&chosen) } else { Vec::new() };
+            let upserts = if copies.is_empty() {
+                rows.upsert(&chosen)
+            } else {
+                rows.secondary_upserts(&chosen)
+            };
+            all.extend(copies.into_iter().map(ProjectionWrite::CopyNewKeys));
+            all.extend(upserts.into_iter().map(ProjectionWrite::Upsert));
         }
         all
     }

@@ -87,6 +87,48 @@ mod tests {
         assert!(some.as_array().unwrap().iter().all(|r| r["sensor"] == "fuel"));
     }
 
+    /// A page is searched in the newest months first. Each row comes once, in its order.
+    #[tokio::test]
+    async fn readings_of_all_months_page_by_page() {
+        let world = ApiWorld::new().await;
+        let sql = "SELECT to_char((now() + months * interval '1 month') AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')
+            FROM unnest(ARRAY[40, 2, 0, -1, -2, -11, -13, -30, -400]) AS months ORDER BY months DESC";
+        let times = world.client().await.query(sql, &[]).await.expect("read");
+        let times: Vec<String> = times.iter().map(|row| row.get(0)).collect();
+        let all: Vec<(&str, f64, &str)> = times
+            .iter()
+            .flat_map(|t| [("speed", 1.5, t.as_str()), ("fuel", 2.0, t.as_str())])
+            .collect();
+        world.readings(&all).await;
+        let wanted: Vec<_> = all.iter().map(|(sensor, _, at)| format!("{sensor} {at}")).collect();
+        for limit in [1, 3, 4, 5, 20] {
+            let mut page = world.get(&format!("/v1/readings?limit={limit}")).await;
+            let mut seen = page.json().as_array().unwrap().clone();
+            while page.headers.contains_key("link") {
+                page = world.next(&page).await;
+                seen.extend(page.json().as_array().unwrap().clone());
+            }
+            let seen: Vec<_> = seen
+                .iter()
+                .map(|r| {
+                    format!(
+                        "{} {}",
+                        r["sensor"].as_str().unwrap(),
+                        r["timestamp"].as_str().unwrap()
+                    )
+                })
+                .collect();
+            assert_eq!(seen, wanted, "{limit}");
+        }
+        let of = async |query: String| world.get(&query).await.json().as_array().map(Vec::len);
+        assert_eq!(of(format!("/v1/readings?limit=2&from={}", times[5])).await, Some(2));
+        assert_eq!(of(format!("/v1/readings?limit=100&from={}", times[5])).await, Some(12));
+        assert_eq!(
+            of(format!("/v1/readings?limit=100&to={}&sensor=fuel", times[5])).await,
+            Some(3)
+        );
+    }
+
     #[tokio::test]
     async fn builds_with_the_columns_of_the_table() {
         let world = ApiWorld::new().await;

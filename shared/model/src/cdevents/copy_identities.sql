@@ -1,0 +1,2 @@
+-- copy_identities
+COPY cdevents_identities (id, source, type, "timestamp") FROM STDIN (FORMAT binary)
