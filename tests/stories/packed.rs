@@ -123,6 +123,36 @@ async fn a_long_run_is_packed_and_looks_like_narrow_rows() -> anyhow::Result<()>
 }
 
 #[tokio::test]
+async fn a_run_is_cut_at_each_limit_of_a_row() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let writer = plain_writer(&world)?;
+    types_are_known(&writer).await?;
+    let job = |partition: i32, offset: i64, hour: i64, length: usize| {
+        let value = format!(
+            r#"{{"id":"j","kind":"made","at":"2026-03-01T{hour:02}:00:00Z","text":"{}"}}"#,
+            "x".repeat(length)
+        );
+        Record { timestamp: offset, ..record("jobs", partition, offset, value) }
+    };
+    let of_offsets = (0..80).map(|n| job(1, n + n / 40 * 5_000, 10, 1));
+    let of_times = (0..80).map(|n| job(2, n, 10 + n / 40 * 2, 1));
+    let of_bytes = (0..80).map(|n| job(3, n, 10, 4_000));
+    let of_number = (0..230).map(|n| job(4, n, 10, 1));
+    let report =
+        deliver(&writer, event(of_offsets.chain(of_times).chain(of_bytes).chain(of_number)))
+            .await?;
+    assert_eq!((report.event_acknowledged, report.event_failed), (470, 0));
+    let rows = "SELECT partition || ': ' || string_agg(records::text, ' ' ORDER BY first_offset) FROM packed_events GROUP BY partition ORDER BY 1";
+    assert_eq!(
+        tables::column(&world.sql, rows).await?,
+        ["1: 40 40", "2: 40 40", "3: 17 17 17 17", "4: 100 100 30"]
+    );
+    assert_eq!(world.count("SELECT count(*) FROM events WHERE partition < 9").await?, 470);
+    assert_eq!(world.count("SELECT count(*) FROM failures").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_redelivery_finds_the_records_of_packed_rows() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = plain_writer(&world)?;

@@ -19,6 +19,8 @@ const BYTES_MAX: usize = 64 * 1024;
 /// Fewer records than these are narrow rows: they cost less to write, and the job that packs closed
 /// hours makes longer rows of them.
 const RECORDS_MIN: usize = 25;
+/// The fewest records of a row that is full because of its bytes.
+const LONG_RECORDS_MIN: usize = 5;
 /// The most offsets from the first to the last of a row, so that a record's row is found by its
 /// offset.
 const OFFSETS_MAX: i64 = 4096;
@@ -122,6 +124,11 @@ impl OpenRow {
             && self.bytes < BYTES_MAX
             && offset - self.first < OFFSETS_MAX
             && self.newest.max(time) - self.oldest.min(time) <= TIME_SPAN_MAX
+    }
+
+    fn is_worth_it(&self) -> bool {
+        let records = self.numbers.len();
+        records >= RECORDS_MIN || records >= LONG_RECORDS_MIN && self.bytes >= BYTES_MAX
     }
 
     fn push(&mut self, number: usize, row: &AppendRow<'_>, derived: &Derived<'_>, time: Micros) {
@@ -243,7 +250,7 @@ impl Packer {
 
     fn close(&mut self, at: usize, rows: &mut CopyRows, narrow: &mut Vec<usize>) {
         let mut closed = self.open.swap_remove(at);
-        if closed.numbers.len() < RECORDS_MIN {
+        if !closed.is_worth_it() {
             narrow.append(&mut closed.numbers);
         } else {
             closed.write(self.place, rows);
