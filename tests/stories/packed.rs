@@ -79,7 +79,7 @@ async fn close_hours(world: &World) -> anyhow::Result<()> {
 }
 
 async fn pack(world: &World) -> anyhow::Result<Packed> {
-    Ok(pack_closed_hours(&world.store()?, Instant::now() + Duration::from_secs(60)).await?)
+    Ok(pack_closed_hours(&world.store()?, Instant::now() + Duration::from_mins(1)).await?)
 }
 
 #[tokio::test]

@@ -163,15 +163,12 @@ impl ArrayField {
     /// 6 MB, so its length fits into 32 bits.
     pub fn push(&mut self, value: Option<&[u8]>) {
         self.elements += 1;
-        match value.map(|v| (i32::try_from(v.len()), v)) {
-            Some((Ok(length), bytes)) => {
-                self.bytes.put_i32(length);
-                self.bytes.put_slice(bytes);
-            }
-            _ => {
-                self.nulls += 1;
-                self.bytes.put_i32(-1);
-            }
+        if let Some((Ok(length), bytes)) = value.map(|v| (i32::try_from(v.len()), v)) {
+            self.bytes.put_i32(length);
+            self.bytes.put_slice(bytes);
+        } else {
+            self.nulls += 1;
+            self.bytes.put_i32(-1);
         }
     }
 

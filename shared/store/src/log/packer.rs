@@ -250,11 +250,11 @@ impl Packer {
 
     fn close(&mut self, at: usize, rows: &mut CopyRows, narrow: &mut Vec<usize>) {
         let mut closed = self.open.swap_remove(at);
-        if !closed.is_worth_it() {
-            narrow.append(&mut closed.numbers);
-        } else {
+        if closed.is_worth_it() {
             closed.write(self.place, rows);
             self.rows += 1;
+        } else {
+            narrow.append(&mut closed.numbers);
         }
         self.spare.push(closed);
     }
