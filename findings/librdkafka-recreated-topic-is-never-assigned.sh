@@ -13,8 +13,8 @@
 #            and no member gets the partition. There is no error and no event. It ends when the
 #            group is balanced for another reason, here because the second member leaves.
 # Expected:  The partition is assigned after the next refresh, as it is without the second member.
-# Matters:   A deployment that recreates a topic while consumers start, or a test that does, leaves a
-#            topic that nothing reads. Lag by committed offsets shows nothing, because the offsets
+# Matters:   A deployment that recreates a topic while consumers start, or a test that does, leaves
+#            a topic that nothing reads. Lag by committed offsets shows nothing, because the offsets
 #            were deleted with the topic.
 # Remedy:    Subscribe again (the same topics are enough) if a topic that was created stays without
 #            a partition.

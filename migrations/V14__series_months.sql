@@ -156,7 +156,8 @@ BEGIN
     default_table := format('%s.%I', series.schema, left(series.relname, 55) || '_default');
     EXECUTE format('CREATE TABLE %s PARTITION OF %s DEFAULT', default_table, of_series);
     EXECUTE format('COMMENT ON TABLE %s IS %L', default_table, 'The rows of ' || series.relname || ' with a time in a month that has no table.');
-    -- Rows of a month are found without reading all rows. The index costs an insert next to nothing.
+    -- Rows of a month are found without reading all rows. The index costs an insert almost
+    -- nothing.
     EXECUTE format('CREATE INDEX ON %s USING brin ("timestamp") WITH (pages_per_range = 32)', default_table);
     INSERT INTO public.series (model, schema_name, table_name) VALUES (make_series.model, series.nspname, series.relname);
 END

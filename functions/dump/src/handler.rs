@@ -64,8 +64,8 @@ impl Handler {
     }
 
     /// Handles one invocation. The event decides which days are dumped. `keep` decides which months
-    /// are dropped afterwards. If a day fails, the other days are still tried, and then the first error is
-    /// returned.
+    /// are dropped afterwards. If a day fails, the other days are still tried, and then the first
+    /// error is returned.
     pub async fn handle(
         &self,
         event: &Scheduled,

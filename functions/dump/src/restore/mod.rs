@@ -3,8 +3,8 @@
 //! It is one transaction, which loads the whole day or nothing. The transaction marks the day as
 //! changed, as every transaction that changes rows does. Records of the log settle their offsets in
 //! the same way as a delivery, so that Kafka's delivery of the same records stores no duplicates.
-//! Offsets between them that are not in the dump stay undelivered. Where retention removed the month of
-//! a series, only the restored day takes rows again.
+//! Offsets between them that are not in the dump stay undelivered. Where retention removed the
+//! month of a series, only the restored day takes rows again.
 
 mod decode;
 mod fetch;

@@ -78,7 +78,8 @@ pub struct ApplyArgs {
     ///
     /// A table `[topics.NAME]` has `model`, `group`, `event-fields`, `dedupe`, `avro`, or
     /// `remove = true`. The table `[retention]` has `keep` for the log, and `[retention.NAME]` has
-    /// `keep` for a series. Settings that no file names stay unchanged. A flag such as `--topics` replaces all settings of its kind.
+    /// `keep` for a series. Settings that no file names stay unchanged. A flag such as `--topics`
+    /// replaces all settings of its kind.
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The confirmation.

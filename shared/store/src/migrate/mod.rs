@@ -51,8 +51,8 @@ fn owners(models: &Models, plugins: &Plugins) -> Vec<MigrationOwner> {
         .collect()
 }
 
-/// Applies all missing steps and creates the months ahead of the log and of the series. Returns the steps that were
-/// applied now.
+/// Applies all missing steps and creates the months ahead of the log and of the series. Returns the
+/// steps that were applied now.
 pub async fn run(
     store: &Store,
     models: &Models,
