@@ -78,8 +78,8 @@ pub(super) async fn verify_checksums(
     Ok(())
 }
 
-/// Returns the first settled offset whose delivered checksum is not the stored one. `stored` ascends
-/// by the offset.
+/// Returns the first settled offset whose delivered checksum is not the stored one. `stored`
+/// ascends by the offset.
 fn first_contradiction<'c>(
     batch: &KafkaBatch,
     w: &PartitionWork<'_>,
