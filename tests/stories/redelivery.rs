@@ -209,6 +209,25 @@ async fn equal_coordinates_with_another_record_fail_the_batch() -> anyhow::Resul
     Ok(())
 }
 
+/// A gap that was filled in a later month has its rows after those of higher offsets.
+#[tokio::test]
+async fn rows_of_several_months_are_compared_in_the_order_of_the_offsets() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    world.deliver(event(orders(0..20))).await?;
+    world
+        .sql
+        .batch_execute(
+            "UPDATE event_records SET arrived_at = arrived_at + interval '1 month' WHERE \"offset\" < 10",
+        )
+        .await?;
+    assert_eq!(world.deliver(event(orders(0..20))).await?.event_already_consumed, 20);
+    let mut batch: Vec<Record> = orders(0..20).into_iter().collect();
+    batch[5].value = "{}".into();
+    let refused = world.deliver(event(batch)).await;
+    assert!(matches!(refused, Err(StoreError::Contradiction { offset: 5, .. })), "{refused:?}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_recreated_topic_is_stored_after_the_reset() -> anyhow::Result<()> {
     let world = World::new().await?;

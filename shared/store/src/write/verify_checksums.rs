@@ -41,7 +41,6 @@ pub(super) async fn verify_checksums(
     if numbers.is_empty() {
         return Ok(());
     }
-    let delivered: Vec<u128> = batch.coordinates().map(|(_, _, _, checksum)| checksum).collect();
     let params: [&(dyn ToSql + Sync); 5] = [&numbers, &streams, &partitions, &firsts, &lasts];
     let query = tx.client().query(statement, &params);
     let rows = if pooled {
@@ -58,12 +57,16 @@ pub(super) async fn verify_checksums(
         let w = &work[usize::try_from(row.try_get::<_, i32>("n")?).unwrap_or_default()];
         let (offsets, checksums): (Vec<i64>, &[u8]) =
             (row.try_get("offsets")?, row.try_get("checksums")?);
-        let mut stored: Vec<(i64, &[u8])> =
-            offsets.into_iter().zip(checksums.chunks_exact(16)).collect();
-        // An index usually returns them in this order, which the sort notices.
-        stored.sort_unstable_by_key(|(offset, _)| *offset);
-        let other = first_contradiction(w, &delivered[w.first_record..], &stored);
-        let never_stored = never_stored(batch, w, &stored, &Removal::all(row)?);
+        let stored = offsets.iter().copied().zip(checksums.chunks_exact(16));
+        // An index returns them in this order, unless a partition has rows in several months.
+        let other = if offsets.is_sorted() {
+            first_contradiction(batch, w, stored)
+        } else {
+            let mut stored: Vec<_> = stored.collect();
+            stored.sort_unstable_by_key(|(offset, _)| *offset);
+            first_contradiction(batch, w, stored)
+        };
+        let never_stored = never_stored(batch, w, offsets, &Removal::all(row)?);
         if let Some(offset) = other.into_iter().chain(never_stored).min() {
             return Err(StoreError::Contradiction {
                 topic: w.topic.to_owned(),
@@ -75,22 +78,23 @@ pub(super) async fn verify_checksums(
     Ok(())
 }
 
-/// Returns the first settled offset whose delivered checksum is not the stored one. `delivered`
-/// has the checksums of the partition's records, and `stored` ascends by the offset.
-fn first_contradiction(
+/// Returns the first settled offset whose delivered checksum is not the stored one. `stored`
+/// ascends by the offset.
+fn first_contradiction<'c>(
+    batch: &KafkaBatch,
     w: &PartitionWork<'_>,
-    delivered: &[u128],
-    stored: &[(i64, &[u8])],
+    stored: impl IntoIterator<Item = (i64, &'c [u8])>,
 ) -> Option<i64> {
-    let mut records = w.offsets.iter().zip(&w.settlement.new).zip(delivered).peekable();
-    let contradicts = |(offset, stored): &&(i64, &[u8])| {
+    let delivered = batch.coordinates().skip(w.first_record);
+    let mut records = w.settlement.new.iter().zip(delivered).peekable();
+    let contradicts = |(offset, stored): &(i64, &[u8])| {
         // Rows without a record in the batch, and records without a row, are not compared.
-        while records.next_if(|((record, _), _)| *record < offset).is_some() {}
-        records.peek().is_some_and(|((record, new), delivered)| {
-            *record == offset && !**new && delivered.to_be_bytes() != **stored
+        while records.next_if(|(_, (_, _, record, _))| record < offset).is_some() {}
+        records.peek().is_some_and(|(new, (_, _, record, checksum))| {
+            record == offset && !**new && checksum.to_be_bytes() != **stored
         })
     };
-    stored.iter().find(contradicts).map(|(offset, _)| *offset)
+    stored.into_iter().find(contradicts).map(|(offset, _)| offset)
 }
 
 /// The records of a partition that retention dropped with one month.
@@ -117,15 +121,15 @@ impl Removal {
 fn never_stored(
     batch: &KafkaBatch,
     w: &PartitionWork<'_>,
-    stored: &[(i64, &[u8])],
+    mut stored: Vec<i64>,
     removals: &[Removal],
 ) -> Option<i64> {
     if removals.is_empty() {
         return None;
     }
+    stored.sort_unstable();
     let settled = w.offsets.iter().enumerate().filter(|(index, _)| !w.settlement.new[*index]);
-    let mut without_row = settled
-        .filter(|(_, offset)| stored.binary_search_by_key(*offset, |(stored, _)| *stored).is_err());
+    let mut without_row = settled.filter(|(_, offset)| stored.binary_search(offset).is_err());
     let found = without_row.find(|(index, offset)| {
         let timestamp = batch.timestamp_ms(w.first_record + index);
         let mut of_offset = removals.iter().filter(|r| r.offsets.contains(offset)).peekable();
