@@ -33,7 +33,7 @@ async fn at(world: &World, expression: &str) -> anyhow::Result<String> {
     Ok(column(&world.sql, &sql).await?.remove(0))
 }
 
-/// Returns the middle of a month, so many months from now.
+/// Returns the middle of the month that is `months` from now.
 async fn month(world: &World, months: i32) -> anyhow::Result<String> {
     let begin = format!(
         "date_trunc('month', now() AT TIME ZONE 'UTC') + interval '{months} months 14 days'"

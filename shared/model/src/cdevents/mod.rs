@@ -4,10 +4,10 @@
 //! The table `cdevents` has one row per identity (source, id, type): the first event of the
 //! identity by (record timestamp, stream, partition, offset). The table is partitioned by the time
 //! of the events, so `cdevents_identities` keeps the identities unique. Further tables are updated
-//! as events arrive. They hold the state of every thing that an event is about or names, the edges between
-//! things, and the deployments. Each value in them is the greatest or the least of the events'
-//! values, by the events' own time and identity. So neither the order of arrival nor duplicates
-//! change them.
+//! as events arrive. They hold the state of every thing that an event is about or names, the edges
+//! between things, and the deployments. Each value in them is the greatest or the least of the
+//! events' values, by the events' own time and identity. So neither the order of arrival nor
+//! duplicates change them.
 
 pub mod cid;
 mod compose;
