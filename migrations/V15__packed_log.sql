@@ -87,11 +87,11 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION entity_hash(entity text) RETURNS integer
+CREATE FUNCTION api.entity_hash(entity text) RETURNS integer
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT ('x' || encode(substr(sha256(convert_to(entity, 'UTF8')), 1, 4), 'hex'))::bit(32)::integer
 $$;
-COMMENT ON FUNCTION entity_hash(text) IS 'The first four bytes of the SHA-256 of an entity id, by which packed rows are found.';
+COMMENT ON FUNCTION api.entity_hash(text) IS 'The first four bytes of the SHA-256 of an entity id, by which packed rows are found. The function events_of uses it.';
 
 -- The DDL contains only identifiers that this function creates, never text from outside.
 CREATE FUNCTION make_packed_month(first_day timestamp) RETURNS void
@@ -321,7 +321,7 @@ LANGUAGE sql AS $$
             CASE WHEN count(t.reason) > 0 THEN array_agg(t.reason ORDER BY t."offset") END,
             CASE WHEN count(t.key) > 0 THEN array_agg(t.key ORDER BY t."offset") END,
             CASE WHEN count(t.headers) > 0 THEN array_agg(t.headers ORDER BY t."offset") END,
-            array_agg(DISTINCT entity_hash(t.entity_id)) FILTER (WHERE t.entity_id IS NOT NULL),
+            array_agg(DISTINCT api.entity_hash(t.entity_id)) FILTER (WHERE t.entity_id IS NOT NULL),
             CASE WHEN count(t.entity_id) > 0 THEN array_agg(t.entity_id ORDER BY t."offset") END,
             CASE WHEN count(t.payload) > 0 THEN array_agg(t.payload ORDER BY t."offset") END,
             CASE WHEN count(t.raw) > 0 THEN array_agg(t.raw ORDER BY t."offset") END
@@ -371,12 +371,6 @@ COMMENT ON COLUMN api.packed_rows.type_id IS 'The number of the type.';
 COMMENT ON COLUMN api.packed_rows.oldest IS 'The earliest time of an event in the row.';
 COMMENT ON COLUMN api.packed_rows.newest IS 'The latest time of an event in the row.';
 COMMENT ON COLUMN api.packed_rows.records IS 'The number of records in the row.';
-
-CREATE FUNCTION api.entity_hash(entity text) RETURNS integer
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT ('x' || encode(substr(sha256(convert_to(entity, 'UTF8')), 1, 4), 'hex'))::bit(32)::integer
-$$;
-COMMENT ON FUNCTION api.entity_hash(text) IS 'The number by which packed rows are found for an entity. The function events_of uses it.';
 
 -- These functions become a part of the query that calls them. The limits of a row select few rows,
 -- and the rest selects their records.

@@ -61,6 +61,16 @@ async fn types_are_known(writer: &Writer) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Stores 600 records of three partitions in batches that are too small for packed rows.
+async fn narrow_rows(writer: &Writer) -> anyhow::Result<()> {
+    types_are_known(writer).await?;
+    for from in (0..200).step_by(20) {
+        let partitions = (0..3).flat_map(|p| (from..from + 20).map(move |offset| job(p, offset)));
+        deliver(writer, event(partitions)).await?;
+    }
+    Ok(())
+}
+
 async fn events(world: &World) -> anyhow::Result<Vec<String>> {
     tables::rows(&world.sql, "events").await
 }
@@ -183,11 +193,7 @@ async fn a_redelivery_finds_the_records_of_packed_rows() -> anyhow::Result<()> {
 async fn closed_hours_are_packed_and_nothing_else_changes() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = plain_writer(&world)?;
-    types_are_known(&writer).await?;
-    for from in (0..200).step_by(20) {
-        let partitions = (0..3).flat_map(|p| (from..from + 20).map(move |offset| job(p, offset)));
-        deliver(&writer, event(partitions)).await?;
-    }
+    narrow_rows(&writer).await?;
     assert_eq!(pack(&world).await?, Packed::default(), "the hour is not closed");
     close_hours(&world).await?;
     let before = events(&world).await?;
@@ -211,11 +217,7 @@ async fn closed_hours_are_packed_and_nothing_else_changes() -> anyhow::Result<()
 async fn a_dump_of_packed_rows_has_the_same_bytes() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = plain_writer(&world)?;
-    types_are_known(&writer).await?;
-    for from in (0..200).step_by(20) {
-        let partitions = (0..3).flat_map(|p| (from..from + 20).map(move |offset| job(p, offset)));
-        deliver(&writer, event(partitions)).await?;
-    }
+    narrow_rows(&writer).await?;
     // The same arrival for the two dumps of a day.
     age(&world.sql, "true", 2024, 5).await?;
     let dump = async || -> anyhow::Result<Vec<String>> {

@@ -272,7 +272,7 @@ impl Packer {
 }
 
 /// Returns the number by which packed rows are found for an entity, as the SQL function
-/// `entity_hash` does.
+/// `api.entity_hash` does.
 fn entity_hash(entity: &str) -> i32 {
     let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(entity));
     i32::from_be_bytes([a, b, c, d])

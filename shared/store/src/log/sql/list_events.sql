@@ -29,7 +29,7 @@ FROM (
     SELECT v.* FROM event_values v
     WHERE v.packed AND v.type_id = ANY (ARRAY (SELECT y.id FROM types y))
         AND ($5 IS NULL OR v.partition = $5 AND v.stream = ANY (ARRAY (SELECT s.id FROM of_streams s)))
-        AND ($6 IS NULL OR v.row_entities @> ARRAY[entity_hash($6)] AND v.entity_id = $6)
+        AND ($6 IS NULL OR v.row_entities @> ARRAY[api.entity_hash($6)] AND v.entity_id = $6)
         AND ($9 IS NULL OR v.row_newest >= $9 AND v.event_time >= $9)
         AND ($10 IS NULL OR v.row_oldest < $10 AND v.event_time < $10)
         -- Records with findings are narrow rows.
