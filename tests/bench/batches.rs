@@ -1,9 +1,22 @@
 //! Batches of readings in Lambda's form. 10,000 readings make an event of 5.75 MB.
 
-use std::fmt::Write;
+use std::{
+    fmt::Write,
+    sync::LazyLock,
+    time::{Duration, SystemTime},
+};
 
 /// The number of sensors, which alternate.
 const SENSORS: i64 = 100;
+
+/// The second of the first reading: yesterday. The database has a table for the months near the
+/// present, in which users' readings are.
+#[expect(clippy::disallowed_methods, reason = "readings are as new as those of users")]
+static BEGIN: LazyLock<i64> = LazyLock::new(|| {
+    let yesterday = SystemTime::now() - Duration::from_hours(24);
+    let since = yesterday.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or_default()
+});
 
 /// The start of a batch. No two batches share a row.
 #[derive(Clone, Copy)]
@@ -29,7 +42,7 @@ pub(crate) fn readings(start: Start, count: i64) -> Vec<Reading> {
     let of = |n: i64| {
         let number = start.reading + n;
         let sensor = format!("sensor_{:03}", (number * 37) % SENSORS);
-        let micros = 1_600_000_000_000_000 + number / SENSORS * 1_000_000;
+        let micros = (*BEGIN + number / SENSORS) * 1_000_000;
         #[expect(clippy::cast_precision_loss, reason = "made-up values")]
         let value = ((number * 7919) % 100_000) as f64 / 100.0;
         let timestamp = weir_model::Micros(micros).rfc3339_millis();

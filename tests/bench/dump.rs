@@ -45,6 +45,14 @@ const FILL: &str = "INSERT INTO readings
         $3::timestamptz + n / 6 * ($4::float8 * interval '1 microsecond'), round((50 + 50 * sin(n / 1000.0))::numeric, 3)::float8,
         1767225600000 + n, 1, (n % 4)::int, n
     FROM generate_series($1::bigint, $2::bigint) AS n";
+/// The months of the readings, which `weir` makes as time goes by. A base of `bench compare` may be a
+/// build from before these months.
+const MONTHS: &str = "DO $$ BEGIN
+    IF to_regproc('make_series_month') IS NOT NULL THEN
+        PERFORM make_series_month('readings', m)
+        FROM generate_series('2025-11-01 UTC'::timestamptz, '2026-01-01 UTC', '1 month') AS m;
+    END IF;
+END $$";
 /// The queries of psql: the same rows in the same order, as text; and the rows in the table's
 /// order.
 const ORDERED: &str = "COPY (SELECT * FROM readings WHERE \"timestamp\" >= '2026-01-01' AND \"timestamp\" < '2026-01-02' ORDER BY sensor, \"timestamp\") TO STDOUT";
@@ -108,6 +116,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
 pub(crate) async fn fill(client: &Client, rows: i64, others: i64) -> anyhow::Result<()> {
     eprintln!("filling: {rows} readings of the day, {others} of others …");
     client.batch_execute("SET synchronous_commit = off; SET TimeZone = 'UTC'").await?;
+    client.batch_execute(MONTHS).await?;
     for (rows, begin) in [(others, "2025-11-01"), (rows, DAY)] {
         // Evenly over the day. The others are spread over two months.
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]

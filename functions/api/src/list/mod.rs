@@ -362,7 +362,7 @@ pub(crate) async fn record_json<E: RowEncoder>(
         (&id.partition, Type::INT4),
         (&id.offset, Type::INT8),
     ];
-    let row = state.reader.row(sql, &params).await?;
+    let row = state.keys.row(sql, &params).await?;
     let row = row.ok_or_else(|| ApiError::NotFound { what, id: id.to_string() })?;
     let elements = elements(state.streams(Some(std::slice::from_ref(&row))).await?);
     Ok(format::one(&elements, &row)?)

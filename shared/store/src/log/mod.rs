@@ -10,7 +10,8 @@
 //! | compare with the stored checksums | [`CHECKSUMS`], [`checksum_at`], [`NEAREST`] |
 //! | read a range in the order of the coordinates | [`LogReader`], [`count`] |
 //! | read one record by its coordinates | [`record_at`], [`EVENT`] |
-//! | list the newest events | [`NEWEST_EVENTS`], [`EVENTS_OF_ENTITY`] |
+//! | list the newest events | [`NEWEST_NARROW_EVENTS`], [`NEWEST_EVENTS`] |
+//! | list the events of an entity | [`NARROW_EVENTS_OF_ENTITY`], [`EVENTS_OF_ENTITY`] |
 //! | list a page of events | [`PAGE_EVENTS`], [`NEAR_EVENTS`] |
 //! | list all events | [`EVENTS`], [`MERGED_EVENTS`] |
 //! | change what a model derived from a record | [`promote`], [`rewrite_problems`] |
@@ -88,9 +89,17 @@ pub const PAGE_EVENTS: &str = include_str!("sql/page_events.sql");
 /// those of [`EVENTS`].
 pub const NEAR_EVENTS: &str = include_str!("sql/near_events.sql");
 
+/// The page of [`NEWEST_EVENTS`], faster and with the same parameters. Returns no row if a packed
+/// row may have an event of the page.
+pub const NEWEST_NARROW_EVENTS: &str = include_str!("sql/newest_narrow_events.sql");
+
 /// The newest events without a filter: `$1` limit, `$2` number of events to leave out. Events
 /// without a time are not among them.
 pub const NEWEST_EVENTS: &str = include_str!("sql/newest_events.sql");
+
+/// The events of [`EVENTS_OF_ENTITY`], faster and with the same parameters. Returns no row for an
+/// entity that a packed row may have.
+pub const NARROW_EVENTS_OF_ENTITY: &str = include_str!("sql/narrow_events_of_entity.sql");
 
 /// The newest events of one entity: `$1` limit, `$2` number of events to leave out, `$3` entity.
 /// Returns no row for an entity with very many events.

@@ -63,9 +63,11 @@ pub(crate) async fn answer(
     let given: Vec<usize> = filters.iter().enumerate().filter(is_given).map(|(n, _)| n).collect();
     let mut pages = Vec::new();
     if given.is_empty() {
+        pages.push(PageStatement::UnfilteredNear(log::NEWEST_NARROW_EVENTS));
         pages.push(PageStatement::UnfilteredNear(log::NEWEST_EVENTS));
     }
     if given == [ENTITY] {
+        pages.push(PageStatement::OneFilter(log::NARROW_EVENTS_OF_ENTITY, ENTITY));
         pages.push(PageStatement::OneFilter(log::EVENTS_OF_ENTITY, ENTITY));
     }
     // All other filters select types, and an index has the events of each type in their order.
