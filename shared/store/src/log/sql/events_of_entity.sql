@@ -4,7 +4,7 @@
 WITH packed AS MATERIALIZED (
     SELECT p.stream, p.partition, p.first_offset, p.arrived_at, p.oldest, p.newest
     FROM packed_events p
-    WHERE p.entity_hashes @> ARRAY[api.entity_hash($3)] AND p.type_id = ANY (ARRAY (SELECT y.id FROM event_types y WHERE NOT y.skipped))
+    WHERE p.entity_hashes @> ARRAY (SELECT api.entity_hash($3)) AND p.type_id = ANY (ARRAY (SELECT y.id FROM event_types y WHERE NOT y.skipped))
     LIMIT 5001
 ), since AS MATERIALIZED (
     -- Each row has an event of the entity. So no wanted event is older than all of as many rows as
