@@ -1,10 +1,33 @@
 -- newest_events
 -- The newest events of all topics, without those that have no time. It is planned once.
-WITH page AS MATERIALIZED (
+WITH heads AS MATERIALIZED (
+    SELECT p.oldest, p.newest, p.records
+    FROM event_types y
+    CROSS JOIN LATERAL (SELECT p.oldest, p.newest, p.records FROM packed_events p WHERE p.type_id = y.id ORDER BY p.newest DESC LIMIT $1 + $2) AS p
+    WHERE NOT y.skipped
+), since AS MATERIALIZED (
+    -- The newest packed rows of all types, down to the one with which their records are enough. No
+    -- wanted record is older than these.
+    SELECT coalesce(min(b.oldest), '-infinity') AS time
+    FROM (SELECT h.oldest, sum(h.records) OVER (ORDER BY h.newest DESC ROWS UNBOUNDED PRECEDING) - h.records AS before FROM heads h) AS b
+    WHERE b.before < $1 + $2
+), page AS MATERIALIZED (
     SELECT k.* FROM (
-        SELECT n.stream, n.partition, n."offset", n.arrived_at, n.event_time, n.row_first, n.row_arrived_at
+        SELECT n.* FROM event_types y
+        CROSS JOIN LATERAL (
+            SELECT r.stream, r.partition, r."offset", r.arrived_at, r.event_time, r."offset" AS row_first, r.arrived_at AS row_arrived_at
+            FROM event_records r
+            WHERE r.type_id = y.id AND r.event_time > '-infinity' AND r.event_time >= (SELECT s.time FROM since s)
+            ORDER BY r.event_time DESC, r.arrived_at DESC, r.stream DESC, r.partition DESC, r."offset" DESC LIMIT $1 + $2
+        ) AS n
+        WHERE NOT y.skipped
+        UNION ALL
+        SELECT e.stream, e.partition, e."offset", e.arrived_at, e.event_time, e.row_first, e.row_arrived_at
         FROM event_types y
-        CROSS JOIN LATERAL newest_places(y.id, $1 + $2, NULL, NULL, NULL, NULL, NULL, NULL, NULL) AS n
+        CROSS JOIN LATERAL (
+            SELECT * FROM event_places e
+            WHERE e.packed AND e.type_id = y.id AND e.row_newest >= (SELECT s.time FROM since s) AND e.event_time >= (SELECT s.time FROM since s) OFFSET 0
+        ) AS e
         WHERE NOT y.skipped
         UNION ALL
         (SELECT r.stream, r.partition, r."offset", r.arrived_at, r.event_time, r."offset", r.arrived_at FROM event_records r
