@@ -64,8 +64,8 @@ async fn serve_all(sides: &[Side]) -> anyhow::Result<Vec<Weir>> {
     Ok(servers)
 }
 
-/// The first partition of the events of [`Ingest`]. The program's own topic has fewer partitions,
-/// so it does not compare the events with its broker's log.
+/// The first partition of the events that are sent to Invoke. The program's own topics have fewer
+/// partitions, so it does not compare the events with its broker's log.
 const UNREAD: i32 = 900;
 
 /// Invokes ingest with events of readings. Both sides get the same events.
@@ -203,8 +203,10 @@ impl Cdevents {
         let servers = serve_all(sides).await?;
         let (mut next, mut offset) = (0, 0);
         while next < events {
-            let lanes =
-                (world.batch(next, EVENT, 1, offset), world.batch(next + EVENT, EVENT, 2, offset));
+            let lanes = (
+                world.batch(next, EVENT, UNREAD + 1, offset),
+                world.batch(next + EVENT, EVENT, UNREAD + 2, offset),
+            );
             (next, offset) = (next + 2 * EVENT, offset + EVENT);
             for server in &servers {
                 tokio::try_join!(server.invoke(&lanes.0), server.invoke(&lanes.1))?;
@@ -235,7 +237,7 @@ impl Way for Cdevents {
         } else {
             let mut time = Duration::ZERO;
             for _ in 0..cdevents::BATCH / EVENT {
-                let batch = self.world.batch(*event, EVENT, 0, *offset);
+                let batch = self.world.batch(*event, EVENT, UNREAD, *offset);
                 (*event, *offset) = (*event + EVENT, *offset + EVENT);
                 time += self.servers[side].invoke(&batch).await?;
             }
