@@ -11,6 +11,7 @@ mod collect;
 mod compare;
 mod dump;
 mod ingest;
+mod kafka;
 mod latency;
 mod load;
 mod program;

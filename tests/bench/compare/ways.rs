@@ -1,6 +1,7 @@
 //! The measurements, each on a program from outside.
 
 use std::{
+    path::Path,
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     batches::{self, readings},
     cdevents::{self, BenchWorld},
-    collect, dump, latency,
+    collect, dump, kafka, latency,
     load::load,
     program::Weir,
     rest,
@@ -371,6 +372,52 @@ impl Way for Latency {
             }
             None => Ok(vec![load.drain(sql).await?]),
         }
+    }
+}
+
+/// Reads readings from an Apache Kafka, until all are visible in the log and the projection.
+pub(super) struct Kafka {
+    // Each side has a topic and a group, named after the side.
+    servers: Vec<Weir>,
+    clients: Vec<Client>,
+    broker: kafka::ApacheKafka,
+    readings: usize,
+    next: [usize; 2],
+}
+
+impl Kafka {
+    const SIDES: [&'static str; 2] = ["base", "this"];
+
+    pub(super) async fn new(sides: &[Side], folder: &Path, readings: u32) -> anyhow::Result<Self> {
+        let broker = kafka::ApacheKafka::start(folder.join("kafka")).await?;
+        let (mut servers, mut clients) = (Vec::new(), Vec::new());
+        for (side, name) in sides.iter().zip(Self::SIDES) {
+            let program = side.build.program("weir");
+            servers.push(broker.weir(&program, &side.folder, &side.url, name, &[]).await?);
+            clients.push(connect(&side.url).await?);
+        }
+        let readings = usize::try_from(readings)?;
+        Ok(Self { servers, clients, broker, readings, next: [0; 2] })
+    }
+}
+
+impl Way for Kafka {
+    fn steps(&self) -> Vec<Step> {
+        vec![Step::new(&["kafka"], 1)]
+    }
+
+    async fn measure(&mut self, side: usize, _: usize) -> anyhow::Result<Vec<f64>> {
+        let (first, count) = (self.next[side], self.readings);
+        self.next[side] += count;
+        let name = Self::SIDES[side];
+        Ok(vec![self.broker.drain(name, &self.clients[side], first, count).await?])
+    }
+
+    fn notes(&self) -> anyhow::Result<Vec<String>> {
+        let peak = |(name, server): (&&str, &Weir)| {
+            Ok(format!("peak memory of weir, {name}: {:.1} MB", server.memory_mb()?))
+        };
+        Self::SIDES.iter().zip(&self.servers).map(peak).collect()
     }
 }
 
