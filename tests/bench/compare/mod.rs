@@ -52,6 +52,10 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
 
+    /// For rest: pack the events of a build that can do so
+    #[arg(long)]
+    packed: bool,
+
     /// Setting of the temporary PostgreSQL server; can be given several times
     #[arg(long, value_name = "NAME=VALUE")]
     setting: Vec<String>,
@@ -111,7 +115,10 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         What::Ingest => pairs.run(Ingest::new(&sides).await?).await?,
         What::Collect => pairs.run(Collect::new(&sides, rows(200_000)).await?).await?,
         What::Cdevents => pairs.run(Cdevents::new(&sides, rows(400_000)).await?).await?,
-        What::Rest => pairs.run(Rest::new(&sides, rows(1_000_000), options.seconds).await?).await?,
+        What::Rest => {
+            let rest = Rest::new(&sides, rows(1_000_000), options.packed, options.seconds).await?;
+            pairs.run(rest).await?;
+        }
         What::Dump => pairs.run(Dump::new(&sides, rows(1_000_000)).await?).await?,
         What::Latency => pairs.run(Latency::new(&sides).await?).await?,
         What::Kafka => {

@@ -257,11 +257,19 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    pub(super) async fn new(sides: &[Side], events: u32, seconds: u64) -> anyhow::Result<Self> {
+    pub(super) async fn new(
+        sides: &[Side],
+        events: u32,
+        packed: bool,
+        seconds: u64,
+    ) -> anyhow::Result<Self> {
         let mut ways = Vec::new();
         for side in sides {
             let client = side.migrated().await?;
             rest::fill(&client, events.into()).await?;
+            if packed {
+                rest::pack(&client, &side.url).await?;
+            }
             ways.push(rest::ways(&client).await?);
         }
         Ok(Self {
