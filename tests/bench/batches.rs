@@ -23,13 +23,21 @@ pub(crate) struct Reading {
     pub json: String,
 }
 
+/// The time of the first reading, in seconds since 1970.
+const BEGINNING: i64 = 1_600_000_000;
+
+/// Returns the number of the first reading of a second.
+pub(crate) fn reading_at(seconds: i64) -> i64 {
+    (seconds - BEGINNING) * SENSORS
+}
+
 /// Returns the readings from `start.reading` on. The sensors alternate, and each instant occurs
 /// once per sensor.
 pub(crate) fn readings(start: Start, count: i64) -> Vec<Reading> {
     let of = |n: i64| {
         let number = start.reading + n;
         let sensor = format!("sensor_{:03}", (number * 37) % SENSORS);
-        let micros = 1_600_000_000_000_000 + number / SENSORS * 1_000_000;
+        let micros = (BEGINNING + number / SENSORS) * 1_000_000;
         #[expect(clippy::cast_precision_loss, reason = "made-up values")]
         let value = ((number * 7919) % 100_000) as f64 / 100.0;
         let timestamp = weir_model::Micros(micros).rfc3339_millis();

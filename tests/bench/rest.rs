@@ -203,7 +203,7 @@ pub(crate) async fn stream(
 }
 
 /// Serves the whole router, with its access log, as `weir` does.
-async fn serve(url: &str) -> anyhow::Result<SocketAddr> {
+pub(crate) async fn serve(url: &str) -> anyhow::Result<SocketAddr> {
     let store = Store::new(&DatabaseConfig::from_url(url))?;
     let models = models::builtin();
     let topics = Topics::new(&TopicsConfig::default(), &models)?;
