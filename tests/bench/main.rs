@@ -20,6 +20,7 @@ mod scale;
 mod server;
 mod start;
 mod stats;
+mod workers;
 
 use std::{fmt, process::ExitCode};
 
@@ -56,6 +57,8 @@ enum What {
     Latency(latency::Options),
     /// Measure a batch, lists and dumps while the log grows to 50 million events
     Scale(scale::Options),
+    /// Compare two batches at once with one, and with two bare COPYs of the same rows
+    Workers(workers::Options),
     /// Measure cold starts of the functions that `sam build` built
     Start(start::Options),
     /// Compare this build with another one
@@ -114,6 +117,7 @@ async fn run(what: &What) -> anyhow::Result<()> {
         What::Dump(options) => dump::run(options).await,
         What::Latency(options) => latency::run(options).await,
         What::Scale(options) => scale::run(options).await,
+        What::Workers(options) => workers::run(options).await,
         What::Start(options) => start::run(options).await,
         What::Compare(options) => compare::run(options).await,
     }
