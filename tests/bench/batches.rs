@@ -36,6 +36,11 @@ pub(crate) struct Reading {
     pub json: String,
 }
 
+/// Returns the number of the first reading of a second.
+pub(crate) fn reading_at(seconds: i64) -> i64 {
+    (seconds - *BEGIN) * SENSORS
+}
+
 /// Returns the readings from `start.reading` on. The sensors alternate, and each instant occurs
 /// once per sensor.
 pub(crate) fn readings(start: Start, count: i64) -> Vec<Reading> {

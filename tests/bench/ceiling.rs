@@ -16,6 +16,9 @@ pub(crate) const STREAM: i32 = 1_000_000;
 /// The COPY of the log's rows, which [`log_row`] makes.
 pub(crate) const LOG: &str = r#"COPY event_records ("offset", event_time, timestamp_ms, stream, partition, type_id, checksum, key_is_entity, key, entity_id, payload)
     FROM STDIN (FORMAT binary)"#;
+/// The COPY of packed rows.
+pub(crate) const PACKED: &str = "COPY packed_events (first_offset, last_offset, oldest, newest, stream, partition, type_id, records, key_is_entity, offsets,
+    event_times, timestamps, checksums, reasons, keys, headers, entity_hashes, entity_ids, payloads, raws) FROM STDIN (FORMAT binary)";
 pub(crate) const READINGS: &str = r#"COPY readings (sensor, "timestamp", value, record_timestamp_ms, stream, partition, "offset") FROM STDIN (FORMAT binary)"#;
 
 pub(crate) struct Ceiling {

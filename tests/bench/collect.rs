@@ -51,7 +51,7 @@ pub(crate) struct Options {
 
 const TOPICS: [&str; 2] = ["readings", "build_events"];
 const PARTITIONS: i32 = 8;
-const SENSORS: [&str; 6] = [
+pub(crate) const SENSORS: [&str; 6] = [
     "speed",
     "fuel",
     "revolution",
@@ -60,7 +60,7 @@ const SENSORS: [&str; 6] = [
     "location_longitude",
 ];
 /// 2025-01-01T00:00:00Z.
-const BEGINNING: i64 = 1_735_689_600;
+pub(crate) const BEGINNING: i64 = 1_735_689_600;
 const INGEST_LIMIT: Duration = Duration::from_mins(15);
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
@@ -114,7 +114,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 /// Returns the sensor's number and the line of reading `n`.
-fn reading(n: usize) -> (usize, String) {
+pub(crate) fn reading(n: usize) -> (usize, String) {
     let sensor = n % SENSORS.len();
     let seconds = BEGINNING + i64::try_from(n / SENSORS.len()).unwrap_or_default();
     let at = weir_model::Micros(seconds * 1_000_000).rfc3339_millis();

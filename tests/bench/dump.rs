@@ -70,7 +70,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         let (a, b) = (psql(&bench, ORDERED).await?, psql(&bench, AS_IT_LIES).await?);
         let mut round_times = Vec::new();
         for (n, (_, formats)) in WAYS.iter().enumerate() {
-            let (time, length) = dump(&bench, formats, options.rows).await?;
+            let (time, rows, length) = dump(&bench, "readings", DAY, formats).await?;
+            ensure!(i64::try_from(rows)? == options.rows, "{rows} rows are not {}", options.rows);
             round_times.push(time);
             bytes[n] = length;
         }
@@ -138,22 +139,23 @@ pub(crate) async fn fill(client: &Client, rows: i64, others: i64) -> anyhow::Res
     Ok(())
 }
 
-/// Runs a whole dump of the day, with notes and manifest.
-async fn dump(
+/// Runs a whole dump of a day, with notes and manifest. Returns its time, rows and bytes.
+pub(crate) async fn dump(
     bench: &Bench,
+    model: &str,
+    day: &str,
     formats: &[Format],
-    rows: i64,
-) -> anyhow::Result<(std::time::Duration, u64)> {
+) -> anyhow::Result<(std::time::Duration, u64, u64)> {
     let folder = PathBuf::from(bench.folder()).join("dumps");
     let blob = BlobConfig { blob_url: Some(BlobUrl::File(folder)) };
-    let config = DumpConfig { blob, models: vec!["readings".into()], formats: formats.to_vec() };
+    let config = DumpConfig { blob, models: vec![model.into()], formats: formats.to_vec() };
     let dumper = Dumper::new(
         Store::new(&DatabaseConfig::from_url(&bench.url))?,
         &models::builtin(),
         &config,
     )?;
-    let day: UtcDay = DAY.parse().map_err(anyhow::Error::msg)?;
-    let now = Micros::from_rfc3339("2026-01-02T06:00:00Z").context("an instant")?;
+    let day: UtcDay = day.parse().map_err(anyhow::Error::msg)?;
+    let now = Micros::from_rfc3339(&format!("{}T06:00:00Z", day.after())).context("an instant")?;
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_hours(1);
     let begun = Instant::now();
     let outcome = dumper.run(Which::Day(day), day.after(), now, deadline, &|_| {}).await?;
@@ -162,8 +164,7 @@ async fn dump(
         return Err(error.into());
     }
     let done = outcome.done.first().context("a day")?;
-    ensure!(i64::try_from(done.rows)? == rows, "{} rows are not {rows}", done.rows);
-    Ok((time, done.bytes))
+    Ok((time, done.rows, done.bytes))
 }
 
 /// Runs `psql -c … > /dev/null`.

@@ -212,6 +212,6 @@ fn send(producer: &BaseProducer, number: u32, partition: i32) -> anyhow::Result<
 
 /// Returns the seconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "times are compared with the database's clock")]
-fn now() -> anyhow::Result<f64> {
+pub(crate) fn now() -> anyhow::Result<f64> {
     Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64())
 }

@@ -11,13 +11,16 @@ mod collect;
 mod compare;
 mod dump;
 mod ingest;
+mod kafka;
 mod latency;
 mod load;
 mod program;
 mod rest;
+mod scale;
 mod server;
 mod start;
 mod stats;
+mod workers;
 
 use std::{fmt, process::ExitCode};
 
@@ -52,6 +55,10 @@ enum What {
     Dump(dump::Options),
     /// Measure the time from a producer's send to the commit of the row
     Latency(latency::Options),
+    /// Measure a batch, lists and dumps while the log grows to 50 million events
+    Scale(scale::Options),
+    /// Compare two batches at once with one, and with two bare COPYs of the same rows
+    Workers(workers::Options),
     /// Measure cold starts of the functions that `sam build` built
     Start(start::Options),
     /// Compare this build with another one
@@ -109,6 +116,8 @@ async fn run(what: &What) -> anyhow::Result<()> {
         What::Rest(options) => rest::run(options).await,
         What::Dump(options) => dump::run(options).await,
         What::Latency(options) => latency::run(options).await,
+        What::Scale(options) => scale::run(options).await,
+        What::Workers(options) => workers::run(options).await,
         What::Start(options) => start::run(options).await,
         What::Compare(options) => compare::run(options).await,
     }

@@ -109,3 +109,15 @@ pub(crate) fn memory_mb(process: &str) -> anyhow::Result<f64> {
     });
     Ok(peak.context("no VmHWM")? / 1024.0)
 }
+
+/// Returns the seconds of CPU that a process has used; `self` is this process.
+pub(crate) fn cpu_seconds(process: &str) -> anyhow::Result<f64> {
+    let stat =
+        std::fs::read_to_string(format!("/proc/{process}/stat")).context("this needs Linux")?;
+    // The name, which may have spaces, ends with the last parenthesis. The times of user and system
+    // are the 14th and the 15th field, in hundredths of a second.
+    let (_, fields) = stat.rsplit_once(')').context("no name")?;
+    let ticks: Vec<f64> =
+        fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+    Ok(ticks.iter().sum::<f64>() / 100.0)
+}

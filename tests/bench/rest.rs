@@ -17,7 +17,7 @@ use weir_api::{ApiState, DatabaseHealth};
 use weir_http::{Access, HttpLimits, ReadConnection, Server};
 use weir_model::{Topics, TopicsConfig, models};
 use weir_plugin::Plugins;
-use weir_store::{DatabaseConfig, Store, Writer, log};
+use weir_store::{DatabaseConfig, Store, Writer, log, packing::pack_closed_hours};
 
 use crate::{
     load::{drain, load},
@@ -44,6 +44,10 @@ pub(crate) struct Options {
     /// Number of rows in the streamed answer
     #[arg(long, default_value_t = 1_000_000)]
     stream: i64,
+
+    /// Measure packed rows, as they are in closed hours
+    #[arg(long)]
+    packed: bool,
 }
 
 pub(crate) const CONNECTIONS: usize = 16;
@@ -53,6 +57,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let bench = Bench::start(&[]).await?;
     let client = bench.connect().await?;
     fill(&client, options.events).await?;
+    if options.packed {
+        pack(&client, &bench.url).await?;
+    }
     let address = serve(&bench.url).await?;
     let ways = ways(&client).await?;
     let entities = entities();
@@ -140,6 +147,21 @@ pub(crate) async fn fill(client: &Client, events: i64) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Packs the events of [`fill`], as if their hour were closed. A base of `bench compare` may be a
+/// build without packed rows, which stay as they are.
+pub(crate) async fn pack(client: &Client, url: &str) -> anyhow::Result<()> {
+    let has_packed = "SELECT to_regclass('packed_events') IS NOT NULL";
+    if !client.query_one(has_packed, &[]).await?.try_get::<_, bool>(0)? {
+        return Ok(());
+    }
+    eprintln!("packing …");
+    client.batch_execute(CLOSE_HOUR).await?;
+    let store = Store::new(&DatabaseConfig::from_url(url))?;
+    pack_closed_hours(&store, tokio::time::Instant::now() + Duration::from_hours(1)).await?;
+    client.batch_execute("VACUUM ANALYZE").await?;
+    Ok(())
+}
+
 /// Returns the requests for many connections: the name of the measurement, its figure, and the
 /// paths.
 pub(crate) async fn ways(
@@ -181,7 +203,7 @@ pub(crate) async fn stream(
 }
 
 /// Serves the whole router, with its access log, as `weir` does.
-async fn serve(url: &str) -> anyhow::Result<SocketAddr> {
+pub(crate) async fn serve(url: &str) -> anyhow::Result<SocketAddr> {
     let store = Store::new(&DatabaseConfig::from_url(url))?;
     let models = models::builtin();
     let topics = Topics::new(&TopicsConfig::default(), &models)?;
@@ -216,6 +238,10 @@ const FILL_EVENTS: &str = "INSERT INTO restored_rows (stream, partition, \"offse
         'entity-' || n % 50000, 'created',
         ('{\"id\":\"entity-' || n % 50000 || '\",\"kind\":\"created\",\"amount\":' || n % 1000 || '.5,\"note\":\"the quick brown fox jumps over the lazy dog\"}')::json
     FROM generate_series($1::int8, $2::int8) n";
+
+/// The hour of the events is over.
+const CLOSE_HOUR: &str = "SELECT make_event_month(now() - interval '2 hours');
+    UPDATE event_records SET arrived_at = date_trunc('hour', now()) - interval '2 hours'";
 
 async fn pgbench(bench: &Bench, seconds: u64) -> anyhow::Result<f64> {
     let script = bench.folder().join("select.sql");

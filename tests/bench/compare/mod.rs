@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use self::{
     pairs::Pairs,
     programs::{Base, Build},
-    ways::{Cdevents, Collect, Dump, Ingest, Latency, Rest, Start},
+    ways::{Cdevents, Collect, Dump, Ingest, Kafka, Latency, Rest, Start},
 };
 use crate::{latency, server::Bench};
 
@@ -43,13 +43,18 @@ pub(crate) struct Options {
     /// Number of events or readings
     ///
     /// Without it, 1,000,000 events for rest, 400,000 events for cdevents, 1,000,000 readings of a
-    /// day for dump, and 200,000 readings of a body for collect.
+    /// day for dump, 1,000,000 readings of a pair for kafka, and 200,000 readings of a body for
+    /// collect.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1000..))]
     rows: Option<u32>,
 
     /// Duration of each HTTP load of rest, in seconds
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
+
+    /// For rest: pack the events of a build that can do so
+    #[arg(long)]
+    packed: bool,
 
     /// Setting of the temporary PostgreSQL server; can be given several times
     #[arg(long, value_name = "NAME=VALUE")]
@@ -64,6 +69,7 @@ enum What {
     Rest,
     Dump,
     Latency,
+    Kafka,
     Start,
 }
 
@@ -109,9 +115,15 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         What::Ingest => pairs.run(Ingest::new(&sides).await?).await?,
         What::Collect => pairs.run(Collect::new(&sides, rows(200_000)).await?).await?,
         What::Cdevents => pairs.run(Cdevents::new(&sides, rows(400_000)).await?).await?,
-        What::Rest => pairs.run(Rest::new(&sides, rows(1_000_000), options.seconds).await?).await?,
+        What::Rest => {
+            let rest = Rest::new(&sides, rows(1_000_000), options.packed, options.seconds).await?;
+            pairs.run(rest).await?;
+        }
         What::Dump => pairs.run(Dump::new(&sides, rows(1_000_000)).await?).await?,
         What::Latency => pairs.run(Latency::new(&sides).await?).await?,
+        What::Kafka => {
+            pairs.run(Kafka::new(&sides, bench.folder(), rows(1_000_000)).await?).await?;
+        }
         What::Start => pairs.run(Start::new(&sides).await?).await?,
     }
     bench.stop(None).await

@@ -34,6 +34,10 @@ pub(super) trait Way {
     fn steps(&self) -> Vec<Step>;
     /// Returns the seconds of each figure of the step, on the first or the second side.
     async fn measure(&mut self, side: usize, step: usize) -> anyhow::Result<Vec<f64>>;
+    /// Returns lines about the sides, for people.
+    fn notes(&self) -> anyhow::Result<Vec<String>> {
+        Ok(Vec::new())
+    }
 }
 
 pub(super) struct Pairs<'s> {
@@ -85,6 +89,9 @@ impl Pairs<'_> {
                 "{count} pairs are too few for a bar: {} of short runs are asked for, {} of runs above a minute",
                 PAIRS.0, PAIRS.1
             );
+        }
+        for note in way.notes()? {
+            println!("{note}");
         }
         print(&figures);
         Ok(())

@@ -1,6 +1,7 @@
 //! The measurements, each on a program from outside.
 
 use std::{
+    path::Path,
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     batches::{self, readings},
     cdevents::{self, BenchWorld},
-    collect, dump, latency,
+    collect, dump, kafka, latency,
     load::load,
     program::Weir,
     rest,
@@ -64,8 +65,8 @@ async fn serve_all(sides: &[Side]) -> anyhow::Result<Vec<Weir>> {
     Ok(servers)
 }
 
-/// The first partition of the events of [`Ingest`]. The program's own topic has fewer partitions,
-/// so it does not compare the events with its broker's log.
+/// The first partition of the events that are sent to Invoke. The program's own topics have fewer
+/// partitions, so it does not compare the events with its broker's log.
 const UNREAD: i32 = 900;
 
 /// Invokes ingest with events of readings. Both sides get the same events.
@@ -203,8 +204,10 @@ impl Cdevents {
         let servers = serve_all(sides).await?;
         let (mut next, mut offset) = (0, 0);
         while next < events {
-            let lanes =
-                (world.batch(next, EVENT, 1, offset), world.batch(next + EVENT, EVENT, 2, offset));
+            let lanes = (
+                world.batch(next, EVENT, UNREAD + 1, offset),
+                world.batch(next + EVENT, EVENT, UNREAD + 2, offset),
+            );
             (next, offset) = (next + 2 * EVENT, offset + EVENT);
             for server in &servers {
                 tokio::try_join!(server.invoke(&lanes.0), server.invoke(&lanes.1))?;
@@ -235,7 +238,7 @@ impl Way for Cdevents {
         } else {
             let mut time = Duration::ZERO;
             for _ in 0..cdevents::BATCH / EVENT {
-                let batch = self.world.batch(*event, EVENT, 0, *offset);
+                let batch = self.world.batch(*event, EVENT, UNREAD, *offset);
                 (*event, *offset) = (*event + EVENT, *offset + EVENT);
                 time += self.servers[side].invoke(&batch).await?;
             }
@@ -254,11 +257,19 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    pub(super) async fn new(sides: &[Side], events: u32, seconds: u64) -> anyhow::Result<Self> {
+    pub(super) async fn new(
+        sides: &[Side],
+        events: u32,
+        packed: bool,
+        seconds: u64,
+    ) -> anyhow::Result<Self> {
         let mut ways = Vec::new();
         for side in sides {
             let client = side.migrated().await?;
             rest::fill(&client, events.into()).await?;
+            if packed {
+                rest::pack(&client, &side.url).await?;
+            }
             ways.push(rest::ways(&client).await?);
         }
         Ok(Self {
@@ -369,6 +380,52 @@ impl Way for Latency {
             }
             None => Ok(vec![load.drain(sql).await?]),
         }
+    }
+}
+
+/// Reads readings from an Apache Kafka, until all are visible in the log and the projection.
+pub(super) struct Kafka {
+    // Each side has a topic and a group, named after the side.
+    servers: Vec<Weir>,
+    clients: Vec<Client>,
+    broker: kafka::ApacheKafka,
+    readings: usize,
+    next: [usize; 2],
+}
+
+impl Kafka {
+    const SIDES: [&'static str; 2] = ["base", "this"];
+
+    pub(super) async fn new(sides: &[Side], folder: &Path, readings: u32) -> anyhow::Result<Self> {
+        let broker = kafka::ApacheKafka::start(folder.join("kafka")).await?;
+        let (mut servers, mut clients) = (Vec::new(), Vec::new());
+        for (side, name) in sides.iter().zip(Self::SIDES) {
+            let program = side.build.program("weir");
+            servers.push(broker.weir(&program, &side.folder, &side.url, name, &[]).await?);
+            clients.push(connect(&side.url).await?);
+        }
+        let readings = usize::try_from(readings)?;
+        Ok(Self { servers, clients, broker, readings, next: [0; 2] })
+    }
+}
+
+impl Way for Kafka {
+    fn steps(&self) -> Vec<Step> {
+        vec![Step::new(&["kafka"], 1)]
+    }
+
+    async fn measure(&mut self, side: usize, _: usize) -> anyhow::Result<Vec<f64>> {
+        let (first, count) = (self.next[side], self.readings);
+        self.next[side] += count;
+        let name = Self::SIDES[side];
+        Ok(vec![self.broker.drain(name, &self.clients[side], first, count).await?])
+    }
+
+    fn notes(&self) -> anyhow::Result<Vec<String>> {
+        let peak = |(name, server): (&&str, &Weir)| {
+            Ok(format!("peak memory of weir, {name}: {:.1} MB", server.memory_mb()?))
+        };
+        Self::SIDES.iter().zip(&self.servers).map(peak).collect()
     }
 }
 
