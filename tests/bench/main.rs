@@ -4,6 +4,7 @@
 //!
 //! `cargo run --release --bin bench -- ingest`
 
+mod archive;
 mod batches;
 mod cdevents;
 mod ceiling;
@@ -50,6 +51,8 @@ enum What {
     Rest(rest::Options),
     /// Compare the dump of a day of readings with COPY of psql
     Dump(dump::Options),
+    /// Measure a log of a year whose old months are archived
+    Archive(archive::Options),
     /// Measure the time from a producer's send to the commit of the row
     Latency(latency::Options),
     /// Measure cold starts of the functions that `sam build` built
@@ -108,6 +111,7 @@ async fn run(what: &What) -> anyhow::Result<()> {
         What::Cdevents(options) => cdevents::run(options).await,
         What::Rest(options) => rest::run(options).await,
         What::Dump(options) => dump::run(options).await,
+        What::Archive(options) => archive::run(options).await,
         What::Latency(options) => latency::run(options).await,
         What::Start(options) => start::run(options).await,
         What::Compare(options) => compare::run(options).await,
