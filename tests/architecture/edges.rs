@@ -8,7 +8,10 @@ use anyhow::{Result, ensure};
 /// The test fails for a dependency that is missing here, and for a line without a matching
 /// manifest.
 const EDGES: &[(&str, &[&str])] = &[
-    ("functions/api", &["blob", "function", "http", "model", "plugin", "settings", "store"]),
+    (
+        "functions/api",
+        &["archive", "blob", "function", "http", "model", "plugin", "settings", "store"],
+    ),
     (
         "functions/collect",
         &["aws", "blob", "function", "http", "kafka", "model", "plugin", "settings"],
@@ -18,11 +21,12 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "functions/local",
         &[
-            "api", "blob", "collect", "dump", "http", "ingest", "kafka", "migrate", "model",
-            "plugin", "postgres", "settings", "store",
+            "api", "archive", "blob", "collect", "dump", "http", "ingest", "kafka", "migrate",
+            "model", "plugin", "postgres", "settings", "store",
         ],
     ),
     ("functions/migrate", &["function", "kafka", "model", "plugin", "settings", "store"]),
+    ("shared/archive", &["blob", "store"]),
     ("shared/aws", &[]),
     ("shared/blob", &[]),
     ("shared/function", &[]),

@@ -4,6 +4,7 @@
 //!
 //! `cargo run --release --bin bench -- ingest`
 
+mod archive;
 mod batches;
 mod cdevents;
 mod ceiling;
@@ -53,6 +54,8 @@ enum What {
     Rest(rest::Options),
     /// Compare the dump of a day of readings with COPY of psql
     Dump(dump::Options),
+    /// Measure a log of a year whose old months are archived
+    Archive(archive::Options),
     /// Measure the time from a producer's send to the commit of the row
     Latency(latency::Options),
     /// Measure a batch, lists and dumps while the log grows to 50 million events
@@ -115,6 +118,7 @@ async fn run(what: &What) -> anyhow::Result<()> {
         What::Cdevents(options) => cdevents::run(options).await,
         What::Rest(options) => rest::run(options).await,
         What::Dump(options) => dump::run(options).await,
+        What::Archive(options) => archive::run(options).await,
         What::Latency(options) => latency::run(options).await,
         What::Scale(options) => scale::run(options).await,
         What::Workers(options) => workers::run(options).await,

@@ -1,5 +1,6 @@
 //! Kills, cut connections and outages, and the state of the database afterwards.
 
+mod archive;
 mod away;
 mod cuts;
 mod passing;

@@ -1,5 +1,6 @@
 //! Tests across the functions, with real components.
 
+mod archive;
 mod cdevents;
 mod cloud_events;
 mod concurrency;

@@ -41,6 +41,9 @@ async fn filled() -> Result<World> {
         .batch_execute(
             "INSERT INTO event_removals (stream, partition, month_table, first_offset, last_offset, records)
                 VALUES (1, 0, 'events_2024_05', 0, 9, 10);
+             INSERT INTO archived_files (day, topic, month_table, destination, path, bytes, sha256, records, oldest, newest)
+                VALUES ('2024-05-04', 'orders', 'events_2024_05', 'file:///dumps', 'events/dt=2024-05-04/topic=orders/part-00000.parquet', 1000, 'ab', 10, '-infinity', '2024-05-04+00');
+             INSERT INTO archived_ranges (file, stream, partition, first_offset, last_offset, records) VALUES (1, 1, 0, 0, 9, 10);
              INSERT INTO series_removals (model, month_table, from_time, to_time, records)
                 VALUES ('readings', 'readings_2011_05', '2011-05-01+00', '2011-06-01+00', 10);
              INSERT INTO stream_contradictions (stream, partition, first_offset, end_offset, what) SELECT stream, partition, 3, 5, 'other records' FROM stream_partitions LIMIT 1;

@@ -61,12 +61,12 @@ async fn months_that_are_over_go_and_are_written_down() -> anyhow::Result<()> {
     assert_eq!(drop_before(&world, "2024-05-31T23:59:59Z").await?, []);
     assert_eq!(
         drop_before(&world, "2024-06-01T00:00:00Z").await?,
-        [Dropped { month_table: "events_2024_05".into(), records: 10 }]
+        [Dropped { month_table: "events_2024_05".into(), records: 10, is_archived: false }]
     );
     assert_eq!(world.count("SELECT count(*) FROM events").await?, 24);
     assert_eq!(
         drop_before(&world, "2024-12-24T00:00:00Z").await?,
-        [Dropped { month_table: "events_2024_06".into(), records: 9 }]
+        [Dropped { month_table: "events_2024_06".into(), records: 9, is_archived: false }]
     );
     assert_eq!(
         tables::column(&world.sql, REMOVALS).await?,

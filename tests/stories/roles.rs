@@ -96,7 +96,7 @@ async fn of_every_model(roles: &Roles, ingest: &Writer) -> Result<()> {
     }
     let dumps = Dumps::of(
         Store::new(&DatabaseConfig::from_url(roles.url("weir_dump")?))?,
-        &[Format::Json],
+        &[Format::Parquet],
     )?;
     let dumped = dumps.run(Which::Daily, "2300-01-01").await?;
     for (model, _) in all() {

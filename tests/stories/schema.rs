@@ -139,6 +139,17 @@ const TYPES: &[(&str, &str)] = &[
     ),
     ("claim_identities", "text text text time"),
     ("find_removal", "=text =int4"),
+    ("archived_records", "=int4"),
+    ("archived_files_of_page", "text =text =int4 =time =time =time =time"),
+    ("archived_files_of_event", "=text =int4 =int4 =int8"),
+    ("archived_files_of_streams", "int4 =time"),
+    (
+        "note_archived_file",
+        "=text =text =int4 =time =text =text =int8 =text =time =time int4 int4 int8 int8 int8",
+    ),
+    ("bring_back", "=int4 int4 int4 int8"),
+    ("any_removed", "int4"),
+    ("show_archived", "int4 int4 int8 text time text text bytea time text text text bytea text"),
     (
         "upsert_cdevents",
         "text text text time text text text text text text text text bytea time int8 int4 int4 int8",

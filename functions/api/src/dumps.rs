@@ -47,6 +47,10 @@ impl Dumps {
         self.blobs.as_ref().ok_or(ApiError::NoDumps)
     }
 
+    pub(crate) fn store(&self) -> Option<&Blobs> {
+        self.blobs.as_ref()
+    }
+
     /// Returns whether a model's dumps can be read without a key.
     pub(crate) fn is_public(&self, model: &str) -> bool {
         self.public.iter().any(|m| m == model)

@@ -6,6 +6,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use weir_archive::ArchiveError;
 use weir_blob::BlobError;
 use weir_http::{Denied, Problem, ProblemCode, ReadError};
 use weir_store::StoreError;
@@ -65,6 +66,9 @@ pub enum ApiError {
     /// An error of the destination of dumps.
     #[error(transparent)]
     Blob(#[from] BlobError),
+    /// An error of reading archived days of the log.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// An error of the database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -134,6 +138,24 @@ impl ApiError {
                             .into(),
                 };
             }
+            Self::Archive(ArchiveError::TooLarge { .. }) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                ProblemCode::PageTooLarge,
+                "ask for fewer rows with limit",
+            ),
+            // The error may contain the bucket's name and quote the server.
+            Self::Archive(error) => {
+                return Problem {
+                    status: StatusCode::SERVICE_UNAVAILABLE,
+                    code: ProblemCode::ArchiveUnreadable,
+                    detail: match error.path() {
+                        Some(path) => format!("the archived file {path} cannot be read"),
+                        None => "archived days of the log cannot be read".to_owned(),
+                    },
+                    hint: "the server's log has the reason, with the x-request-id of this answer"
+                        .into(),
+                };
+            }
             Self::Store(error) if error.is_transient() => return Problem::database_unavailable(),
             // Every parameter is checked before, so this error should not occur.
             Self::Store(error) if error.is_data() => {
@@ -166,6 +188,7 @@ impl IntoResponse for ApiError {
             }
             Self::Store(error) => tracing::error!(%error, "the request failed"),
             Self::Blob(error) => tracing::error!(%error, "cannot read the dumps"),
+            Self::Archive(error) => tracing::error!(%error, "cannot read the archive"),
             _ => {}
         }
         match self {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod archived;
 mod dumps;
 mod error;
 mod etag;

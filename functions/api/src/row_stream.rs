@@ -41,6 +41,12 @@ pub(crate) trait Lines: Send + 'static {
     fn end(&mut self, out: &mut Vec<u8>);
 }
 
+/// Reads a list page by page.
+pub(crate) trait NextPage: Send + 'static {
+    /// Returns the rows of the next page, and whether there are more pages.
+    fn next(&mut self) -> impl Future<Output = Result<(Arc<Vec<Row>>, bool), ApiError>> + Send;
+}
+
 /// The chunks of a body, with `None` as the last one. Without the `None`, the body was interrupted.
 type Pieces = mpsc::Sender<Option<Bytes>>;
 
@@ -107,22 +113,64 @@ impl LongReads {
         Ok(Begun { rows, connection, permit })
     }
 
+    /// Returns the body with the rows of several pages. An error from now on interrupts the body,
+    /// which every client notices.
+    pub(crate) fn body_of_pages(
+        &self,
+        permit: OwnedSemaphorePermit,
+        mut pages: impl NextPage,
+        mut lines: impl Lines,
+    ) -> Body {
+        let (pieces, receiver) = mpsc::channel(1);
+        let sending = Sending { _permit: permit, pieces, stalled: self.stalled };
+        tokio::spawn(async move {
+            let mut out = Vec::with_capacity(BUFFER_BYTES);
+            lines.begin(&mut out);
+            loop {
+                let page = tokio::select! {
+                    page = pages.next() => page,
+                    () = sending.pieces.closed() => return,
+                };
+                let written = page.and_then(|(rows, more)| {
+                    rows.iter().try_for_each(|row| lines.row(row, &mut out))?;
+                    Ok(more)
+                });
+                match written {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        tracing::warn!(%error, "a long read ended before all rows were sent");
+                        return;
+                    }
+                }
+                let piece = std::mem::replace(&mut out, Vec::with_capacity(BUFFER_BYTES));
+                if !sending.send(Some(piece.into())).await {
+                    return;
+                }
+            }
+            lines.end(&mut out);
+            sending.end(out).await;
+        });
+        body_of(receiver)
+    }
+
     /// Returns the body with the rows. An error from now on interrupts the body, which every client
     /// notices.
     pub(crate) fn body(&self, begun: Begun, lines: impl Lines) -> Body {
         let (pieces, receiver) = mpsc::channel(1);
-        let pump = Pump {
-            _connection: begun.connection,
-            _permit: begun.permit,
-            pieces,
-            stalled: self.stalled,
-        };
+        let sending = Sending { _permit: begun.permit, pieces, stalled: self.stalled };
+        let pump = Pump { _connection: begun.connection, sending };
         tokio::spawn(pump.run(begun.rows, lines));
-        Body::from_stream(stream::try_unfold(receiver, |mut receiver| async move {
-            let piece = receiver.recv().await.ok_or(CutOff)?;
-            Ok::<_, CutOff>(piece.map(|piece| (piece, receiver)))
-        }))
+        body_of(receiver)
     }
+}
+
+/// Returns the body with these pieces.
+fn body_of(receiver: mpsc::Receiver<Option<Bytes>>) -> Body {
+    Body::from_stream(stream::try_unfold(receiver, |mut receiver| async move {
+        let piece = receiver.recv().await.ok_or(CutOff)?;
+        Ok::<_, CutOff>(piece.map(|piece| (piece, receiver)))
+    }))
 }
 
 /// A query that has begun, with its connection and its permit.
@@ -132,9 +180,21 @@ pub(crate) struct Begun {
     permit: OwnedSemaphorePermit,
 }
 
-/// Sends rows to the client, and keeps the connection and the permit until the end.
+impl Begun {
+    /// Ends the query.
+    pub(crate) fn into_permit(self) -> OwnedSemaphorePermit {
+        self.permit
+    }
+}
+
+/// Sends rows to the client, and keeps the connection until the end.
 struct Pump {
     _connection: Connection,
+    sending: Sending,
+}
+
+/// Sends the pieces of a body to the client, and keeps the permit until the end.
+struct Sending {
     _permit: OwnedSemaphorePermit,
     pieces: Pieces,
     stalled: Duration,
@@ -149,7 +209,7 @@ impl Pump {
             let row = tokio::select! {
                 row = rows.next() => row,
                 // The next row may take long, and the client is gone.
-                () = self.pieces.closed() => return,
+                () = self.sending.pieces.closed() => return,
             };
             match row.map(|row| row.and_then(|row| lines.row(&row, &mut out))) {
                 Some(Ok(())) => {}
@@ -164,6 +224,7 @@ impl Pump {
             }
             if out.len() >= CHUNK_BYTES
                 && !self
+                    .sending
                     .send(Some(
                         std::mem::replace(&mut out, Vec::with_capacity(BUFFER_BYTES)).into(),
                     ))
@@ -173,6 +234,13 @@ impl Pump {
             }
         }
         lines.end(&mut out);
+        self.sending.end(out).await;
+    }
+}
+
+impl Sending {
+    /// Sends the last piece, and that it is the last one.
+    async fn end(&self, out: Vec<u8>) {
         if self.send(Some(out.into())).await {
             self.send(None).await;
         }

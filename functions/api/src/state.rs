@@ -5,10 +5,12 @@ use std::sync::Arc;
 use futures_util::{FutureExt, future::try_join_all};
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
+use weir_archive::ArchiveReader;
 use weir_http::{
     Access, BatchLoader, FoundRow, HttpLimits, PerThread, ReadConnection, ReadError, row_loader,
 };
-use weir_store::{Store, StoreError, Writer};
+use weir_model::Micros;
+use weir_store::{Store, StoreError, Writer, archive};
 
 use crate::{
     ApiError, Dumps, Health,
@@ -45,6 +47,9 @@ pub struct Shared {
     pub(crate) health: Arc<dyn Health>,
     pub(crate) version: &'static str,
     pub(crate) dumps: Dumps,
+    /// Archived days of the log, where the dumps are.
+    pub(crate) archive: ArchiveReader,
+    newest_archived: PerThread<BatchLoader<(), Micros>>,
     streams: Streams,
 }
 
@@ -73,6 +78,7 @@ impl ApiState {
         let unfiltered = ReadConnection::of_pages(store.clone());
         let pages = PerThread::new(|| pages(&unfiltered));
         let keys = ReadConnection::of_keys(store);
+        let newest_archived = PerThread::new(|| newest_archived(&keys));
         let builds =
             PerThread::new(|| row_loader(&keys, include_str!("routes/builds/get.sql"), "id"));
         Self(Arc::new(Shared {
@@ -88,6 +94,8 @@ impl ApiState {
             health,
             version,
             dumps: Dumps::default(),
+            archive: ArchiveReader::new(None),
+            newest_archived,
             streams: Streams::default(),
         }))
     }
@@ -96,6 +104,7 @@ impl ApiState {
     #[must_use]
     pub fn with_dumps(mut self, dumps: Dumps) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.0) {
+            shared.archive = ArchiveReader::new(dumps.store().cloned());
             shared.dumps = dumps;
         }
         self
@@ -106,6 +115,12 @@ impl ApiState {
         try_join_all([&self.reader, &self.keys, &self.lists].map(ReadConnection::ping))
             .await
             .map(drop)
+    }
+
+    /// Returns the latest time of an event in the archive; `None` if it has no events. Requests
+    /// that come at the same time share the answer.
+    pub(crate) async fn newest_archived(&self) -> Result<Option<Micros>, ApiError> {
+        Ok(self.newest_archived.find(()).await?)
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -125,6 +140,19 @@ impl ApiState {
     pub(crate) fn topics_of(&self, model: &str) -> Vec<String> {
         self.writer.topics().of_model(model)
     }
+}
+
+fn newest_archived(reader: &ReadConnection) -> BatchLoader<(), Micros> {
+    let reader = reader.clone();
+    BatchLoader::new(move |_: Vec<()>| {
+        let reader = reader.clone();
+        async move {
+            let row = reader.row(archive::NEWEST, &[]).await?;
+            let newest = row.map(|row| row.try_get::<_, Option<Micros>>("newest")).transpose()?;
+            Ok(newest.flatten().map(|newest| ((), newest)).into_iter().collect())
+        }
+        .boxed()
+    })
 }
 
 fn pages(reader: &ReadConnection) -> Pages {

@@ -1,10 +1,13 @@
 //! The daily work in addition to dumps: creates the next months of the log and of series, and drops
 //! old months that are dumped and verified.
 
+use tokio_postgres::types::Type;
 use weir_blob::UtcDay;
 use weir_model::{Micros, time::DAY_MICROS};
 use weir_store::{
-    Store, migrate,
+    Store,
+    archive::NewDay,
+    log, migrate,
     retention::{self, Guard, Keep, Retention},
     series::{self, Series, SeriesTable},
 };
@@ -12,8 +15,9 @@ use weir_store::{
 use crate::{
     DumpError, LOG,
     freshness::{self, Standing, compact_changes, forget_removed_days},
+    query::Param,
     run::Dumper,
-    verify::verify,
+    verify::{Found, verify_day},
 };
 
 /// Creates the next months of the log and of series, and reduces the rows of `day_changes`. Returns
@@ -55,6 +59,8 @@ pub struct ForcedMonth {
     pub month_table: String,
     /// The days of the month without a present dump, as `2026-01-02`.
     pub undumped: Vec<String>,
+    /// The topics with records in a month of the log.
+    pub topics: Vec<String>,
 }
 
 /// A series with its tables.
@@ -98,7 +104,17 @@ pub async fn forced_months(
             if forced.contains(&month.month_table) {
                 let undumped =
                     retention::undumped_days(store, &month.month_table, &destination).await?;
-                months.push(ForcedMonth { month_table: month.month_table, undumped });
+                let connection = store.connect().await?;
+                let params: [Param<'_>; 2] =
+                    [(&month.begin, Type::TIMESTAMPTZ), (&month.end, Type::TIMESTAMPTZ)];
+                let rows = connection.client().query_typed(log::STREAMS_OF_DAY, &params).await?;
+                let topics: Result<_, tokio_postgres::Error> =
+                    rows.iter().map(|row| row.try_get("topic")).collect();
+                months.push(ForcedMonth {
+                    month_table: month.month_table,
+                    undumped,
+                    topics: topics?,
+                });
             }
         }
     }
@@ -106,7 +122,8 @@ pub async fn forced_months(
         for month in series::old_months(store, &series, older_than(days, now)).await? {
             if forced.contains(&month.month_table) {
                 let undumped = series::undumped_days(store, &series, &month, &destination).await?;
-                months.push(ForcedMonth { month_table: month.month_table, undumped });
+                let topics = Vec::new();
+                months.push(ForcedMonth { month_table: month.month_table, undumped, topics });
             }
         }
     }
@@ -125,29 +142,37 @@ pub async fn retain(
     progress: &(dyn Fn(&str) + Sync),
 ) -> Result<Retention, DumpError> {
     let destination = dumper.blobs.url().to_string();
-    let guard = Guard::Dumped { destination: &destination, forced };
     let (store, mut all) = (&dumper.store, Retention::default());
     let dropping = |month: &str| progress(&format!("dropping {month}"));
     if let Some(days) = keep.log {
         let before = older_than(days, now);
         for month in retention::old_months(store, before).await? {
-            if !forced.contains(&month.month_table) {
-                verify_days(dumper, LOG, (month.begin, month.end), now, progress).await?;
+            // All files are read again, because they replace the rows from now on.
+            let span = (month.begin, month.end);
+            let verified = verify_days(dumper, LOG, span, true, now, progress).await?;
+            let archived = &verified.archivable;
+            let guard = Guard::Dumped { destination: &destination, forced, archived };
+            dropping(&month.month_table);
+            let mut done = retention::drop_month(store, &month, &guard).await?;
+            for kept in &mut done.kept {
+                let without = |day: &mut String| verified.no_parquet.contains(day);
+                kept.no_parquet = kept.days.extract_if(.., without).collect();
             }
+            all.add(done);
         }
-        all = retention::drop_months(store, before, &guard, &dropping).await?;
+        retention::forget_contents(store, before).await?;
     }
+    let guard = Guard::Dumped { destination: &destination, forced, archived: &[] };
     for (series, days) in kept_series(dumper, keep).await? {
         let before = older_than(days, now);
         for month in series::old_months(store, &series, before).await? {
             if !forced.contains(&month.month_table) {
                 let span = (month.begin, month.end);
-                verify_days(dumper, &series.model, span, now, progress).await?;
+                verify_days(dumper, &series.model, span, false, now, progress).await?;
             }
         }
         let done = series::drop_months(store, &series, before, &guard, &dropping).await?;
-        all.dropped.extend(done.dropped);
-        all.kept.extend(done.kept);
+        all.add(done);
     }
     Ok(all)
 }
@@ -169,18 +194,29 @@ async fn kept_series(dumper: &Dumper, keep: &Keep) -> Result<Vec<(Series, u32)>,
         .collect())
 }
 
-/// Verifies the days between two instants that are dumped and were not verified.
+/// The days of the log that were verified.
+#[derive(Default)]
+struct VerifiedDays {
+    archivable: Vec<NewDay>,
+    /// The days whose dump has no Parquet files.
+    no_parquet: Vec<String>,
+}
+
+/// Verifies the days between two instants that are dumped and were not verified, or, with `again`,
+/// all that are dumped.
 async fn verify_days(
     dumper: &Dumper,
     model: &str,
     (begin, end): (Micros, Micros),
+    again: bool,
     now: Micros,
     progress: &(dyn Fn(&str) + Sync),
-) -> Result<(), DumpError> {
+) -> Result<VerifiedDays, DumpError> {
+    let mut verified = VerifiedDays::default();
     let (Some(first), Some(end)) =
         (UtcDay::from_number(begin.day()), UtcDay::from_number(end.day()))
     else {
-        return Ok(());
+        return Ok(verified);
     };
     let connection = dumper.store.connect().await?;
     let destination = dumper.blobs.url().to_string();
@@ -189,13 +225,22 @@ async fn verify_days(
         freshness::states(connection.client(), &destination, &models, first, end.before()).await?;
     drop(connection);
     let (store, models, blobs) = (&dumper.store, &dumper.models, &dumper.blobs);
-    for state in states.iter().filter(|s| s.standing == Standing::Dumped && s.verified_at.is_none())
+    for state in states
+        .iter()
+        .filter(|s| s.standing == Standing::Dumped && (again || s.verified_at.is_none()))
     {
         progress(&format!("verifying {model} {}", state.day));
         // A day that is not equal keeps its month, which is then reported.
-        if let Err(error) = verify(store, models, blobs, model, state.day, now, &|_, _| {}).await {
-            tracing::warn!(model, day = %state.day, %error, "a day was not verified");
+        match verify_day(store, models, blobs, model, state.day, now, &|_, _| {}).await {
+            Ok(day) if model == LOG && day.found == Found::Equal => match day.archivable() {
+                Some(day) => verified.archivable.push(day),
+                None => verified.no_parquet.push(state.day.to_string()),
+            },
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(model, day = %state.day, %error, "a day was not verified");
+            }
         }
     }
-    Ok(())
+    Ok(verified)
 }

@@ -5,10 +5,14 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_postgres::Client;
 use weir_blob::{Blobs, Format, Manifest, UtcDay, layout};
 use weir_model::{Micros, Models};
-use weir_store::Store;
+use weir_store::{
+    Store,
+    archive::{NewDay, NewFile},
+};
 
 use crate::{
-    DumpError,
+    DumpError, LOG,
+    archive::FileStats,
     freshness::{self, DayLock, Standing},
     read::{Snapshot, open_second, parts, read_rows},
     restore::{columns, decode, fetch, fetch_manifest},
@@ -41,6 +45,38 @@ pub async fn verify(
     now: Micros,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<(Manifest, Found), DumpError> {
+    let verified = verify_day(store, models, blobs, model, day, now, progress).await?;
+    Ok((verified.manifest, verified.found))
+}
+
+/// A verified day.
+pub(crate) struct Verified {
+    pub(crate) manifest: Manifest,
+    pub(crate) found: Found,
+    /// The Parquet files, for a day of the log.
+    pub(crate) files: Vec<NewFile>,
+}
+
+impl Verified {
+    /// Returns the day for the archive. `None` if a topic has no Parquet file.
+    pub(crate) fn archivable(self) -> Option<NewDay> {
+        let is_whole = self.files.len() == self.manifest.parts().len();
+        let dumped_at = Micros::from_rfc3339(&self.manifest.dumped_at)?;
+        let day = self.manifest.day.number();
+        is_whole.then_some(NewDay { day, dumped_at, files: self.files })
+    }
+}
+
+/// Verifies a day, as [`verify`] does.
+pub(crate) async fn verify_day(
+    store: &Store,
+    models: &Models,
+    blobs: &Blobs,
+    model: &str,
+    day: UtcDay,
+    now: Micros,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Verified, DumpError> {
     // The lock prevents a dump of the day at the same time.
     let _lock = DayLock::take(store, model, day).await?;
     let connection = store.connect().await?;
@@ -51,10 +87,15 @@ pub async fn verify(
     let table = table.with_columns(&columns(&table, &manifest)?);
     let folder = layout::day(model, day);
     let (total, mut before) = (manifest.rows * (manifest.files.len() as u64 + 1), 0);
+    let mut files = Vec::new();
     for file in &manifest.files {
         let local = fetch(blobs, &folder, file).await?;
-        let read =
-            read_again(local, file.format, &table, &|rows| progress(before + rows, total)).await?;
+        let wants_stats = model == LOG && file.format == Format::Parquet;
+        let stats = wants_stats.then(|| FileStats::of(&table)).flatten();
+        let (read, stats) =
+            read_again(local, file.format, &table, stats, &|rows| progress(before + rows, total))
+                .await?;
+        files.extend(stats.and_then(|stats| stats.file(&folder, file)));
         before += read.rows;
         if read.rows != file.rows || read.content() != file.content {
             let path = [&folder, "/", &file.name].concat();
@@ -68,10 +109,10 @@ pub async fn verify(
         }
     }
     if table.is_state() {
-        return Ok((manifest, Found::StateOfThen));
+        return Ok(Verified { manifest, found: Found::StateOfThen, files });
     }
     if freshness::is_removed(client, model, day).await? {
-        return Ok((manifest, Found::Removed));
+        return Ok(Verified { manifest, found: Found::Removed, files });
     }
     let equal =
         compare(store, client, &manifest, &table, &|rows| progress(before + rows, total)).await?;
@@ -84,9 +125,11 @@ pub async fn verify(
                 freshness::record_verified(client, &destination, model, day, dumped_at, now)
                     .await?;
             }
-            Ok((manifest, Found::Equal))
+            Ok(Verified { manifest, found: Found::Equal, files })
         }
-        (false, Standing::Stale | Standing::Missing) => Ok((manifest, Found::Stale)),
+        (false, Standing::Stale | Standing::Missing) => {
+            Ok(Verified { manifest, found: Found::Stale, files })
+        }
         (false, Standing::Dumped) => Err(DumpError::Differs(format!(
             "{model} {day} differs from the table, but no change of the day was recorded; the \
                 table was probably changed manually: run `weir dump --dump-date {day} --models \
@@ -99,19 +142,23 @@ async fn read_again(
     local: std::fs::File,
     format: Format,
     table: &DumpTable,
+    mut of_log: Option<FileStats>,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<RowStats, DumpError> {
+) -> Result<(RowStats, Option<FileStats>), DumpError> {
     let (sender, mut counts) = mpsc::channel(2);
     let columns = table.columns.clone();
     let decoding = tokio::task::spawn_blocking(move || {
         let mut stats = RowStats::new(columns.len(), None);
         decode(local, format, &columns, &mut |batch| {
             stats.add(&batch)?;
+            if let Some(of_log) = &mut of_log {
+                of_log.add(&batch)?;
+            }
             sender
                 .blocking_send(stats.rows)
                 .map_err(|_| DumpError::Broken("the verification ended".to_owned()))
         })
-        .map(|()| stats)
+        .map(|()| (stats, of_log))
     });
     while let Some(rows) = counts.recv().await {
         progress(rows);

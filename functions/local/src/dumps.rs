@@ -1,7 +1,8 @@
 //! Settings for the program's dumps.
 
-use weir_blob::BlobUrl;
-use weir_dump::{DumpConfig, Dumper};
+use weir_archive::ArchiveReader;
+use weir_blob::{BlobUrl, Blobs};
+use weir_dump::{DumpConfig, DumpError, Dumper};
 use weir_model::Models;
 use weir_store::Store;
 
@@ -17,6 +18,13 @@ pub(crate) fn config(settings: &Settings) -> Result<DumpConfig, Exit> {
         config.blob.blob_url = Some(BlobUrl::File(folder));
     }
     Ok(config)
+}
+
+/// Returns a reader of the archive, which is where the dumps are. A folder may not exist yet.
+pub(crate) fn archive(settings: &Settings) -> Result<ArchiveReader, Exit> {
+    let url = config(settings)?.blob.blob_url;
+    let url = url.filter(|url| !matches!(url, BlobUrl::File(folder) if !folder.is_dir()));
+    Ok(ArchiveReader::new(url.as_ref().map(Blobs::open).transpose().map_err(DumpError::from)?))
 }
 
 /// Creates the dumper for these settings.

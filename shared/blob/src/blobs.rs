@@ -1,10 +1,17 @@
 //! Operations on files by name.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    io::{Seek as _, Write as _},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{ObjectStore, ObjectStoreExt, signer::Signer};
+use sha2::{Digest, Sha256};
 
 use crate::{
     BlobError, BlobUrl, Upload, left_uploads,
@@ -99,6 +106,31 @@ impl Blobs {
             bytes: found.meta.size,
             content: found.into_stream().map_err(failed).boxed(),
         })
+    }
+
+    /// Fetches a file into a temporary file without a name. Fails when its length or its SHA-256
+    /// (in hex) is not the given one.
+    pub async fn fetch(&self, path: &str, bytes: u64, sha256: &str) -> Result<File, BlobError> {
+        let cannot = |e: std::io::Error| {
+            BlobError::failed("write a temporary copy of a file", self.url(), &e)
+        };
+        let mut content = self.read(path).await?.content;
+        let mut local = tempfile::tempfile().map_err(cannot)?;
+        let (mut hash, mut found) = (Sha256::new(), 0_u64);
+        while let Some(piece) = content.try_next().await? {
+            found += piece.len() as u64;
+            hash.update(&piece);
+            local.write_all(&piece).map_err(cannot)?;
+        }
+        let damaged = |fault| Err(BlobError::Damaged { path: path.to_owned(), fault });
+        if found != bytes {
+            return damaged(format!("has {found} bytes, but must have {bytes}"));
+        }
+        if HEXLOWER.encode(&hash.finalize()) != sha256 {
+            return damaged("has a different SHA-256 than it must have".to_owned());
+        }
+        local.rewind().map_err(cannot)?;
+        Ok(local)
     }
 
     /// Lists all files below a folder, sorted by name.

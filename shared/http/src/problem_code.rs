@@ -13,6 +13,12 @@ pub enum ProblemCode {
     /// Several CDEvents have the requested id.
     #[strum(message = "Add `source` and `type` to the request.")]
     AmbiguousId,
+    /// A list needs archived days of the log, and a file of them is missing or damaged. Or the S3
+    /// bucket or the folder does not answer, or none is configured.
+    #[strum(
+        message = "Bring the file back that `detail` names, or set `--blob-url` (`BLOB_URL`) to a place that has it. The log of Weir has the reason with the answer's `x-request-id`. A list with `from` that is later than the archive works meanwhile."
+    )]
+    ArchiveUnreadable,
     /// The request has a fault that has no other code. The status can be another 4xx.
     #[strum(message = "Correct the request as `detail` says. `/docs` describes the route.")]
     BadRequest,
@@ -182,7 +188,8 @@ impl ProblemCode {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Busy
+            Self::ArchiveUnreadable
+            | Self::Busy
             | Self::DatabaseUnavailable
             | Self::DumpsUnavailable
             | Self::KafkaUnavailable

@@ -78,6 +78,9 @@ pub enum StoreError {
     /// The request cannot be done. The text is the reason.
     #[error("{0}")]
     Refused(String),
+    /// Archived records of the log cannot be read. The text names the file.
+    #[error("{0}")]
+    Archive(String),
 }
 
 /// The reason why a plugin failed.

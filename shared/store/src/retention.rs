@@ -1,12 +1,17 @@
-//! Drops old months of the log and stores the ranges of the dropped records. `series` does the same
-//! for series.
+//! Drops old months of the log, and stores the ranges of the dropped records and the files that
+//! have them. `series` does the same for series.
 
 use std::{collections::BTreeMap, fmt};
 
 use tokio_postgres::types::Type;
-use weir_model::Micros;
+use weir_model::{Micros, time::date_of};
 
-use crate::{Store, StoreError, Tx, log::months};
+use crate::{
+    Store, StoreError, Tx,
+    archive::{self, NewDay},
+    log::months,
+    tx::TypedParam,
+};
 
 pub use crate::log::months::Month;
 
@@ -41,6 +46,8 @@ pub struct Dropped {
     pub month_table: String,
     /// The number of dropped records.
     pub records: i64,
+    /// Whether all of them are in the archive, and can be listed and replayed.
+    pub is_archived: bool,
 }
 
 /// An old month that was not dropped.
@@ -52,24 +59,38 @@ pub struct Kept {
     pub month_table: String,
     /// Its days without a verified dump, as `2026-01-02`.
     pub days: Vec<String>,
+    /// Its days whose dump has no Parquet files, which the archive needs.
+    pub no_parquet: Vec<String>,
 }
 
 impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.days.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let more = if self.days.len() > 3 {
-            format!(" and {} more days", self.days.len() - 3)
-        } else {
-            String::new()
-        };
+        if let (Some(first), Some(last)) =
+            (self.no_parquet.iter().min(), self.no_parquet.iter().max())
+        {
+            return write!(
+                f,
+                "the dumps of these days have no Parquet files, which the archive needs: {}; run \
+                    `weir dump --models {} --from {first} --to {last} --formats json,parquet`",
+                some(&self.no_parquet),
+                self.model
+            );
+        }
+        let shown = some(&self.days);
         let of = if self.model == LOG { "the log" } else { &self.model };
         write!(
             f,
-            "these days of {of} are not dumped and verified: {shown}{more}; run `weir dump`, or \
+            "these days of {of} are not dumped and verified: {shown}; run `weir dump`, or \
                 give --force {}",
             self.month_table
         )
     }
+}
+
+/// Returns the first days as a text.
+fn some(days: &[String]) -> String {
+    let shown = days.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if days.len() > 3 { format!("{shown} and {} more days", days.len() - 3) } else { shown }
 }
 
 /// The result for the old months.
@@ -79,6 +100,14 @@ pub struct Retention {
     pub dropped: Vec<Dropped>,
     /// The months that were not dropped.
     pub kept: Vec<Kept>,
+}
+
+impl Retention {
+    /// Adds the result for other months.
+    pub fn add(&mut self, other: Self) {
+        self.dropped.extend(other.dropped);
+        self.kept.extend(other.kept);
+    }
 }
 
 /// The condition for dropping a month.
@@ -93,6 +122,8 @@ pub enum Guard<'g> {
         destination: &'g str,
         /// Tables of months that are dropped regardless.
         forced: &'g [String],
+        /// The days of the log whose Parquet files were just read and are equal to the log.
+        archived: &'g [NewDay],
     },
 }
 
@@ -108,7 +139,7 @@ pub async fn undumped_days(
     month_table: &str,
     destination: &str,
 ) -> Result<Vec<String>, StoreError> {
-    let guard = &Guard::Dumped { destination, forced: &[] };
+    let guard = &Guard::Dumped { destination, forced: &[], archived: &[] };
     store
         .transaction("undumped_days", |tx| async move {
             let wanted = wanted_days(&tx, month_table, guard).await?;
@@ -120,7 +151,8 @@ pub async fn undumped_days(
 /// Drops every month of the log that ended before `before`, if the guard allows it.
 ///
 /// `progress` is called with each table's name first. Settled records stay settled: a redelivery of
-/// a dropped record is not new. `event_removals` stores the ranges.
+/// a dropped record is not new. `event_removals` stores the ranges, and `archived_files` the files
+/// that have the records, in the transaction that drops the month.
 pub async fn drop_months(
     store: &Store,
     before: Micros,
@@ -129,47 +161,105 @@ pub async fn drop_months(
 ) -> Result<Retention, StoreError> {
     let mut retention = Retention::default();
     for month in &old_months(store, before).await? {
-        let month_table = month.month_table.clone();
-        progress(&month_table);
-        let table = month_table.as_str();
-        let outcome = store
-            .transaction("drop_month", |tx| async move {
-                tx.batch("SET LOCAL statement_timeout = 0").await?;
-                tx.batch("SAVEPOINT unchanged").await?;
-                // A past month gets no more rows, so it is counted before other writers have to
-                // wait.
-                let records = months::note_removals(&tx, table).await?;
-                let wanted = wanted_days(&tx, table, guard).await?;
-                tx.query(include_str!("sql/lock_all_streams.sql"), &[]).await?;
-                // Checked after the locks, which every change of the log takes.
-                let days = undumped(&tx, LOG, &wanted, guard).await?;
-                if !days.is_empty() {
-                    // The month was not dropped, so its removal is not stored.
-                    tx.batch("ROLLBACK TO SAVEPOINT unchanged").await?;
-                    return Ok(Err(days));
-                }
-                months::drop(&tx, table).await?;
-                Ok(Ok(records))
-            })
-            .await?;
-        match outcome {
-            Ok(records) => retention.dropped.push(Dropped { month_table, records }),
-            Err(days) => {
-                retention.kept.push(Kept { model: LOG.to_owned(), month_table, days });
-            }
+        progress(&month.month_table);
+        retention.add(drop_month(store, month, guard).await?);
+    }
+    forget_contents(store, before).await?;
+    Ok(retention)
+}
+
+/// Drops one month of the log, if the guard allows it.
+pub async fn drop_month(
+    store: &Store,
+    month: &Month,
+    guard: &Guard<'_>,
+) -> Result<Retention, StoreError> {
+    let month_table = month.month_table.clone();
+    let outcome = store
+        .transaction("drop_month", |tx| async move { drop_in(&tx, month, guard).await })
+        .await?;
+    let mut retention = Retention::default();
+    match outcome {
+        Ok(None) => {}
+        Ok(Some((records, is_archived))) => {
+            retention.dropped.push(Dropped { month_table, records, is_archived });
+        }
+        Err(days) => {
+            let (model, no_parquet) = (LOG.to_owned(), Vec::new());
+            retention.kept.push(Kept { model, month_table, days, no_parquet });
         }
     }
+    Ok(retention)
+}
+
+/// Deletes the digests of contents that were seen before `before`.
+pub async fn forget_contents(store: &Store, before: Micros) -> Result<(), StoreError> {
+    const DELETE: &str = "-- drop_contents\nDELETE FROM event_contents WHERE seen_at < $1";
     store
         .transaction("drop_contents", |tx| async move {
-            Ok(tx
-                .execute(
-                    "-- drop_contents\nDELETE FROM event_contents WHERE seen_at < $1",
-                    &[(&before, Type::TIMESTAMPTZ)],
-                )
-                .await?)
+            Ok(tx.execute(DELETE, &[(&before, Type::TIMESTAMPTZ)]).await?)
         })
-        .await?;
-    Ok(retention)
+        .await
+        .map(drop)
+}
+
+/// Drops a month. Returns the number of its records and whether all are in the archive, or the days
+/// that the guard keeps. `None` if the month is dropped already, for example because the answer to
+/// `COMMIT` was lost.
+async fn drop_in(
+    tx: &Tx,
+    month: &Month,
+    guard: &Guard<'_>,
+) -> Result<Result<Option<(i64, bool)>, Vec<String>>, StoreError> {
+    let table = month.month_table.as_str();
+    tx.batch("SET LOCAL statement_timeout = 0").await?;
+    // A dump that began before would read the month without its rows, and write it over the files.
+    let params: [TypedParam<'_>; 3] =
+        [(&LOG, Type::TEXT), (&month.begin, Type::TIMESTAMPTZ), (&month.end, Type::TIMESTAMPTZ)];
+    tx.execute(include_str!("series/sql/make_day_locks.sql"), &params).await?;
+    tx.query(include_str!("series/sql/lock_days.sql"), &params).await?;
+    if !months::exists(tx, table).await? {
+        return Ok(Ok(None));
+    }
+    tx.batch("SAVEPOINT unchanged").await?;
+    // A past month gets no more rows, so it is counted before other writers have to wait.
+    let records = months::note_removals(tx, table).await?;
+    let days = months::days(tx, table).await?;
+    tx.query(include_str!("sql/lock_all_streams.sql"), &[]).await?;
+    // Checked after the locks, which every change of the log takes.
+    let mut missing = undumped(tx, LOG, &days, guard).await?;
+    if let Guard::Dumped { destination, forced, archived } = guard {
+        for day in days {
+            let text = day_text(day);
+            let noted = match archived.iter().find(|a| a.day == day) {
+                Some(new) if !missing.contains(&text) => {
+                    archive::note_day(tx, table, destination, new).await?
+                }
+                _ => false,
+            };
+            if !noted && !missing.contains(&text) {
+                missing.push(text);
+            }
+        }
+        if !missing.is_empty() && !forced.iter().any(|f| f == table) {
+            // The month was not dropped, so its removal is not stored.
+            tx.batch("ROLLBACK TO SAVEPOINT unchanged").await?;
+            missing.sort();
+            return Ok(Err(missing));
+        }
+    }
+    let is_archived = matches!(guard, Guard::Dumped { .. }) && missing.is_empty();
+    if is_archived {
+        archive::check_month(tx, table).await?;
+    }
+    months::drop(tx, table).await?;
+    Ok(Ok(Some((records, is_archived))))
+}
+
+/// Returns a day as `2026-01-02`.
+fn day_text(day: i32) -> String {
+    let (year, month, day) = date_of(day.into());
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// Returns the days that need a dump.

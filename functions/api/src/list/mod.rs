@@ -14,6 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tokio_postgres::{Row, types::Type};
+use weir_archive::Key;
 use weir_http::{Prefix, SqlParam};
 use weir_model::{
     Micros,
@@ -28,8 +29,10 @@ pub(crate) use value::Value;
 
 use crate::{
     ApiError, ApiState,
+    archived::ArchivedList,
     etag::{self, IfNoneMatch},
     query::{LIMIT_DEFAULT, LIMIT_MAX, Params},
+    row_stream::NextPage,
     stream_ids::Known,
 };
 use format::Writer;
@@ -62,6 +65,8 @@ pub(crate) struct Query {
     /// A statement for the whole list, whose parts come from indexes in the list's order. It has
     /// the parameters of `sql`.
     pub(crate) merged: Option<&'static str>,
+    /// The archived part of the list, which has the key of events.
+    pub(crate) archive: Option<ArchivedList>,
     /// The kinds of the key's columns.
     pub(crate) key: Vec<ColumnKind>,
     /// Number of elements without `limit`; `None` means all.
@@ -130,7 +135,7 @@ impl ListRequest {
         self,
         state: &ApiState,
         query: Query,
-        key: impl Fn(&Row) -> Result<Vec<Value>, tokio_postgres::Error>,
+        key: impl Fn(&Row) -> Result<Vec<Value>, tokio_postgres::Error> + Send + 'static,
         elements: impl AsyncFnOnce(Option<&[Row]>) -> Result<E, ApiError>,
     ) -> Result<Response, ApiError> {
         let Self { mut params, prefix, uri, format } = self;
@@ -147,31 +152,42 @@ impl ListRequest {
         let limit = limit.or(query.limit_default.filter(|_| format == Format::Json));
         // One more row than the page shows whether there are more rows.
         let first = limit.unwrap_or(LIMIT_MAX) + 1;
-        let rows = query.page(state, first, offset, after.as_deref()).await?;
+        let Page { rows, reached } = query.page(state, first, offset, after.as_deref()).await?;
         let more = is_full(&rows, first);
         let mut headers = HeaderMap::from_iter([
             (header::CONTENT_TYPE, HeaderValue::from_static(format.content_type())),
             (header::VARY, HeaderValue::from_static("accept")),
         ]);
         let body = match limit {
-            None if more => {
-                let offset = Value::Int8(offset);
-                let params = query.params(&Value::Null, &offset, after.as_deref());
+            None if more || reached.is_some() => {
+                let skip = Value::Int8(offset);
+                let params = query.params(&Value::Null, &skip, after.as_deref());
                 let rows = match query.merged {
                     Some(sql) => state.long_reads.begin_merged(sql, &params).await?,
                     None => state.long_reads.begin(query.sql, &params).await?,
                 };
+                drop(params);
                 // The streams are read after the snapshot of the rows, so that they include every
-                // stream of the rows.
-                state.long_reads.body(rows, Writer::new(format, elements(None).await?))
+                // stream of the rows. The archive is looked at after it, too: see `archived`.
+                let lines = Writer::new(format, elements(None).await?);
+                match &query.archive {
+                    Some(archive) if archive.matters(state, None).await? => {
+                        let permit = rows.into_permit();
+                        let pages = Pages { query, state: state.clone(), key, next: after, offset };
+                        state.long_reads.body_of_pages(permit, pages, lines)
+                    }
+                    _ => state.long_reads.body(rows, lines),
+                }
             }
             _ => {
                 let page = &rows[..rows.len() - usize::from(more)];
-                if let Some(last) = page.last().filter(|_| more) {
-                    headers.insert(
-                        header::LINK,
-                        next(&prefix, &uri, &cursor::encode(query.name, &key(last)?)),
-                    );
+                let end = match page.last().filter(|_| more) {
+                    Some(last) => Some(key(last)?),
+                    None => reached.map(key_of_time),
+                };
+                if let Some(end) = end {
+                    let link = next(&prefix, &uri, &cursor::encode(query.name, &end));
+                    headers.insert(header::LINK, link);
                 }
                 Writer::new(format, elements(Some(page)).await?).page(page)?.into()
             }
@@ -199,6 +215,77 @@ fn cursor_in(params: &mut Params, query: &Query) -> Result<Option<Vec<Value>>, A
 fn now() -> Micros {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Micros(i64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(i64::MAX))
+}
+
+/// A page of a list.
+pub(crate) struct Page {
+    rows: Arc<Vec<Row>>,
+    /// The time down to which the rows are complete, if the page ends before it is full.
+    reached: Option<Micros>,
+}
+
+/// The most rows before a page that is given by `offset`, if archived events may be among them.
+const ARCHIVED_OFFSET_MAX: i64 = 10_000;
+
+/// The last instant that RFC 3339 can write.
+const LAST: Micros = Micros(253_402_300_799_999_999);
+
+/// Returns the key before that of every event of this time.
+fn key_of_time(time: Micros) -> Vec<Value> {
+    vec![
+        Value::Instant(time),
+        Value::Instant(LAST),
+        Value::Int4(i32::MAX),
+        Value::Int4(i32::MAX),
+        Value::Int8(i64::MAX),
+    ]
+}
+
+/// Returns the key of an event, from a cursor of a list of events.
+fn key_of_event(key: &[Value]) -> Option<Key> {
+    match key {
+        [
+            Value::Instant(event_time),
+            Value::Instant(arrived_at),
+            Value::Int4(stream),
+            Value::Int4(partition),
+            Value::Int8(offset),
+        ] => Some(Key {
+            event_time: event_time.0,
+            arrived_at: arrived_at.0,
+            stream: *stream,
+            partition: *partition,
+            offset: *offset,
+        }),
+        _ => None,
+    }
+}
+
+/// The pages of a list, one after the other.
+pub(crate) struct Pages<K> {
+    query: Query,
+    state: ApiState,
+    key: K,
+    /// The end of the page before.
+    next: Option<Vec<Value>>,
+    offset: i64,
+}
+
+impl<K> NextPage for Pages<K>
+where
+    K: Fn(&Row) -> Result<Vec<Value>, tokio_postgres::Error> + Send + 'static,
+{
+    async fn next(&mut self) -> Result<(Arc<Vec<Row>>, bool), ApiError> {
+        let after = self.next.take();
+        let skip = std::mem::take(&mut self.offset);
+        let Page { rows, reached } =
+            self.query.page(&self.state, LIMIT_MAX, skip, after.as_deref()).await?;
+        self.next = match rows.last() {
+            Some(last) if is_full(&rows, LIMIT_MAX) => Some((self.key)(last)?),
+            _ => reached.map(key_of_time),
+        };
+        Ok((rows, self.next.is_some()))
+    }
 }
 
 /// Returns whether a page has the rows that were requested.
@@ -251,25 +338,64 @@ impl Query {
             filters,
             pages,
             merged: None,
+            archive: None,
             key,
             limit_default: Some(LIMIT_DEFAULT),
         })
     }
 
-    /// Returns the rows of a page.
+    /// Returns a page.
     async fn page(
         &self,
         state: &ApiState,
         first: i64,
         offset: i64,
         after: Option<&[Value]>,
+    ) -> Result<Page, ApiError> {
+        let rows = self.page_of_database(state, first, offset, after, true).await?;
+        let last = rows.last().filter(|_| is_full(&rows, first));
+        let archive = match &self.archive {
+            Some(archive) if archive.matters(state, last).await? => archive,
+            _ => return Ok(Page { rows, reached: None }),
+        };
+        if offset > ARCHIVED_OFFSET_MAX {
+            return Err(ApiError::parameter(
+                "offset",
+                format!("is more than {ARCHIVED_OFFSET_MAX}, and the list has archived events"),
+                "follow the Link header from page to page",
+            ));
+        }
+        let rows = match Arc::try_unwrap(rows) {
+            Ok(rows) if offset == 0 => rows,
+            // Events of the archive may be among those that are left out.
+            _ => {
+                let rows = self.page_of_database(state, first + offset, 0, after, false).await?;
+                Arc::try_unwrap(rows).unwrap_or_default()
+            }
+        };
+        let limit = usize::try_from(first + offset).unwrap_or(usize::MAX);
+        let mut merged = archive.merge(state, rows, limit, after.and_then(key_of_event)).await?;
+        let skip = usize::try_from(offset).unwrap_or(usize::MAX).min(merged.rows.len());
+        merged.rows.drain(..skip);
+        Ok(Page { rows: merged.rows.into(), reached: merged.reached })
+    }
+
+    /// Returns the rows of a page that are in the database. Only with `may_share`, another request
+    /// may have them, too.
+    async fn page_of_database(
+        &self,
+        state: &ApiState,
+        first: i64,
+        offset: i64,
+        after: Option<&[Value]>,
+        may_share: bool,
     ) -> Result<Arc<Vec<Row>>, ApiError> {
         let (limit, skip) = (Value::Int8(first), Value::Int8(offset));
         let params = self.params(&limit, &skip, after);
         for statement in &self.pages {
             match statement {
                 PageStatement::Unfiltered(sql) | PageStatement::UnfilteredNear(sql)
-                    if after.is_none() =>
+                    if after.is_none() && may_share =>
                 {
                     let rows = state.pages.find((*sql, first, offset)).await?.unwrap_or_default();
                     if matches!(statement, PageStatement::Unfiltered(_)) || is_full(&rows, first) {

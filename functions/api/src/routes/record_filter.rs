@@ -1,9 +1,10 @@
 //! The filters that the lists of events and of failures share. A record must match all of them.
 
 use tokio_postgres::types::Type;
+use weir_archive::PageFilter;
 use weir_model::Micros;
 
-use crate::{ApiError, list::Value, query::Params};
+use crate::{ApiError, archived::ArchivedList, list::Value, query::Params};
 
 /// Selects the records of a list. `None` means no filter.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +48,24 @@ impl RecordFilter {
             partition: params.number("partition", 0..=i32::MAX)?,
             ..Self::default()
         })
+    }
+
+    /// Returns the filter of the archive, with an outcome, and with or without findings.
+    pub(crate) fn of_archive(&self, outcome: Option<&str>, has_problems: bool) -> ArchivedList {
+        ArchivedList {
+            topics: self.topics.clone(),
+            group_id: self.group_id.clone(),
+            filter: PageFilter {
+                partition: self.partition,
+                entity_id: self.entity_id.clone(),
+                event_type: self.event_type.clone(),
+                event_version: self.event_version.clone(),
+                from: self.from.map(|from| from.0),
+                to: self.to.map(|to| to.0),
+                outcome: outcome.map(ToOwned::to_owned),
+                has_problems,
+            },
+        }
     }
 
     /// Returns the values in the order of the statements' parameters.

@@ -1,10 +1,7 @@
 //! Fetches the files of a dump and checks them against their manifest.
 
-use std::{fs::File as LocalFile, io::Write as _};
+use std::fs::File as LocalFile;
 
-use data_encoding::HEXLOWER;
-use futures_util::TryStreamExt;
-use sha2::{Digest, Sha256};
 use weir_blob::{BlobError, Blobs, Manifest, ManifestFile, UtcDay, layout};
 
 use crate::DumpError;
@@ -17,27 +14,7 @@ pub(crate) async fn fetch(
     file: &ManifestFile,
 ) -> Result<LocalFile, DumpError> {
     let path = [folder, "/", &file.name].concat();
-    let mut reading = blobs.read(&path).await?;
-    let cannot =
-        |e: std::io::Error| DumpError::Broken(format!("cannot write a temporary file: {e}"));
-    let mut local = tempfile::tempfile().map_err(cannot)?;
-    let (mut sha256, mut bytes) = (Sha256::new(), 0_u64);
-    while let Some(piece) = reading.content.try_next().await? {
-        bytes += piece.len() as u64;
-        sha256.update(&piece);
-        local.write_all(&piece).map_err(cannot)?;
-    }
-    let found = HEXLOWER.encode(&sha256.finalize());
-    let damaged =
-        |fault: String| Err(DumpError::Blob(BlobError::Damaged { path: path.clone(), fault }));
-    if bytes != file.bytes {
-        return damaged(format!("has {bytes} bytes, but its manifest has {}", file.bytes));
-    }
-    if found != file.sha256 {
-        return damaged("has a different SHA-256 than its manifest".to_owned());
-    }
-    std::io::Seek::rewind(&mut local).map_err(cannot)?;
-    Ok(local)
+    Ok(blobs.fetch(&path, file.bytes, &file.sha256).await?)
 }
 
 /// Fetches the manifest of a day. Fails when the day was not dumped.

@@ -4,7 +4,8 @@
 //! changed, as every transaction that changes rows does. Records of the log settle their offsets in
 //! the same way as a delivery, so that Kafka's delivery of the same records stores no duplicates.
 //! Offsets between them that are not in the dump stay undelivered. Where retention removed the
-//! month of a series, only the restored day takes rows again.
+//! month of a series, only the restored day takes rows again. An archived day of the log is in the
+//! database again, and no longer in the archive.
 
 mod decode;
 mod fetch;
@@ -21,7 +22,7 @@ use weir_store::{BEGIN, Store};
 use self::{load::load, streams::LogOffsets};
 use crate::{
     DumpError, LOG,
-    query::Param,
+    query::{Param, first},
     table::{DumpTable, TableColumn, bounds},
 };
 pub(crate) use decode::decode;
@@ -85,6 +86,22 @@ pub async fn restore(
             "{folder} has {done} rows, but its manifest has {}",
             manifest.rows
         )));
+    }
+    if model == LOG {
+        let rows = client
+            .query_typed(
+                include_str!("../sql/archived_records.sql"),
+                &[(&day.number(), Type::INT4)],
+            )
+            .await?;
+        let archived: Option<i64> = first(&rows)?.try_get("records")?;
+        if let Some(archived) = archived.filter(|records| u64::try_from(*records) != Ok(done)) {
+            return Err(DumpError::Refused(format!(
+                "the archive has {archived} records of {day}, and this dump has {done}: restore \
+                    the day from the archive's own files"
+            )));
+        }
+        offsets.bring_back(client, day).await?;
     }
     offsets.settle(client).await?;
     if let Some(statement) = table.after_restore {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::{Client, Row, types::Type};
-use weir_blob::Manifest;
+use weir_blob::{Manifest, UtcDay};
 
 use crate::{
     DumpError,
@@ -75,6 +75,22 @@ impl LogOffsets {
                 _ => known.push((offset, offset.saturating_add(1))),
             }
         }
+        Ok(())
+    }
+
+    /// Counts the restored records in the database again, and no longer in the archive. Call it
+    /// before the offsets are settled.
+    pub(super) async fn bring_back(&self, client: &Client, day: UtcDay) -> Result<(), DumpError> {
+        let (streams, partitions): (Vec<i32>, Vec<i32>) = self.0.keys().copied().unzip();
+        let count = |ranges: &Vec<(i64, i64)>| ranges.iter().map(|(first, end)| end - first).sum();
+        let records: Vec<i64> = self.0.values().map(count).collect();
+        let params: [Param<'_>; 4] = [
+            (&day.number(), Type::INT4),
+            (&streams, Type::INT4_ARRAY),
+            (&partitions, Type::INT4_ARRAY),
+            (&records, Type::INT8_ARRAY),
+        ];
+        client.execute_typed(include_str!("../sql/bring_back.sql"), &params).await?;
         Ok(())
     }
 

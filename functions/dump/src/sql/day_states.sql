@@ -21,7 +21,7 @@ SELECT k.model, k.day - date '1970-01-01' AS day,
     d.records AS rows, d.bytes, d.dumped_at, d.verified_at
 FROM known k
 LEFT JOIN dumps d ON d.model = k.model AND d.day = k.day AND d.destination = $1
-LEFT JOIN series_removals r ON r.model = k.model AND k.day >= (r.from_time AT TIME ZONE 'UTC')::date AND k.day < (r.to_time AT TIME ZONE 'UTC')::date
+LEFT JOIN removed_days r ON r.model = k.model AND k.day >= r.first_day AND k.day < r.end_day
 WHERE k.day BETWEEN date '1970-01-01' + $3 AND date '1970-01-01' + $4
     AND (r.model IS NULL OR d.dumped_at IS NOT NULL)
 ORDER BY k.day DESC, k.model

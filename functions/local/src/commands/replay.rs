@@ -1,5 +1,7 @@
 //! `weir replay --model M | --plugin P`.
 
+use std::sync::Arc;
+
 use weir_model::{Micros, Models};
 use weir_plugin::Plugins;
 use weir_store::{
@@ -8,7 +10,8 @@ use weir_store::{
 };
 
 use crate::{
-    Exit, Settings, confirm::Plan, database::Database, output::say, progress, settings::ReplayArgs,
+    Exit, Settings, confirm::Plan, database::Database, dumps, output::say, progress,
+    settings::ReplayArgs,
 };
 
 pub(super) async fn run(
@@ -19,6 +22,7 @@ pub(super) async fn run(
 ) -> Result<(), Exit> {
     Database::with(settings, async |store| {
         let writer = settings.writer(store, models, plugins).await?;
+        let writer = writer.with_archive(Arc::new(dumps::archive(settings)?));
         let line = if let Some(model) = &args.what.model {
             let midnight = args
                 .from

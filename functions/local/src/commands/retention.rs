@@ -1,4 +1,5 @@
-//! `weir retention --keep 400d`: drops old months of the log and of series, and shows the series.
+//! `weir retention --keep 400d`: moves old months of the log to the archive, drops those of series,
+//! and shows the series.
 
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
@@ -63,11 +64,11 @@ pub(super) async fn run(
         let dropped = retention
             .dropped
             .iter()
-            .map(|month| json!({"table": month.month_table, "records": month.records}));
+            .map(|month| json!({"table": month.month_table, "records": month.records, "archived": month.is_archived}));
         let kept = retention
             .kept
             .iter()
-            .map(|month| json!({"table": month.month_table, "undumped_days": month.days}));
+            .map(|month| json!({"table": month.month_table, "undumped_days": month.days, "days_without_parquet": month.no_parquet}));
         print_json(&json!({
             "keep_days": keep.log,
             "dropped": dropped.collect::<Value>(),
@@ -76,7 +77,8 @@ pub(super) async fn run(
         }));
     } else {
         for month in &retention.dropped {
-            say!("dropped {}: {} records", month.month_table, month.records);
+            let how = if month.is_archived { "archived" } else { "dropped" };
+            say!("{how} {}: {} records", month.month_table, month.records);
         }
         for month in &retention.kept {
             say!("kept {}: {month}", month.month_table);
@@ -165,6 +167,16 @@ fn plan(months: &[ForcedMonth]) -> Plan {
         }
     };
     let mut what: Vec<String> = months.iter().map(line).collect();
+    for month in
+        months.iter().filter(|month| !month.undumped.is_empty() && !month.topics.is_empty())
+    {
+        what.push(format!(
+            "records of {} on these days can then neither be listed nor replayed, and no model of \
+                these topics can be rebuilt from the log alone: {}",
+            month.month_table,
+            month.topics.join(", ")
+        ));
+    }
     what.push(
         "other old months will be dropped if each of their days is dumped and verified, as without \
         --force"

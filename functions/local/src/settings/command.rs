@@ -34,10 +34,11 @@ pub enum Command {
     ///
     /// The database must not have rows of this model and day.
     Restore(RestoreArgs),
-    /// Drop old months of the log and of series
+    /// Archive old months of the log, and drop old months of series
     ///
-    /// A month of the log is dropped when all its events are older than `--keep`, and all its days
-    /// are dumped and verified. Series have their own retention, which `weir apply` sets. The exit
+    /// A month of the log moves to the archive when all its events are older than `--keep`, and all
+    /// its days are dumped as Parquet. The files are verified, and then replace the rows. A month
+    /// of a series is dropped. Series have their own retention, which `weir apply` sets. The exit
     /// code is 1 when an old month is kept.
     Retention {
         /// Table of a month to drop without dumps, for example `events_2026_01`

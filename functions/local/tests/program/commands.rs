@@ -145,7 +145,7 @@ async fn retention_drops_a_month_that_is_over() -> Result<()> {
     .await?;
     let kept = on(&folder, &["retention", "--keep", "400d", "--json"]).await?;
     let months: Value = serde_json::from_str(&kept.stdout)?;
-    let expected = json!({"table": "events_2020_01", "undumped_days": ["2020-01-15"]});
+    let expected = json!({"table": "events_2020_01", "undumped_days": ["2020-01-15"], "days_without_parquet": []});
     assert_eq!((kept.code, &months["kept"][0]), (Some(1), &expected), "{months}");
     let kept = on(&folder, &["retention", "--keep", "400d"]).await?;
     assert_eq!(kept.code, Some(1), "{kept:?}");
@@ -161,7 +161,7 @@ async fn retention_drops_a_month_that_is_over() -> Result<()> {
     );
     assert_says(
         &on(&folder, &["retention", "--keep", "400d"]).await?,
-        "dropped events_2020_01: 10 records",
+        "archived events_2020_01: 10 records",
     );
     assert_eq!(count(&sql, "SELECT count(*) FROM events").await?, 0);
     let reconcile = on(&folder, &["reconcile", "--kafka-port", weir.kafka_port()]).await?;
@@ -215,7 +215,10 @@ async fn retention_drops_months_of_a_series() -> Result<()> {
     );
     let dropped = on(&folder, &["retention", "--json"]).await?;
     let dropped: Value = serde_json::from_str(&dropped.stdout)?;
-    assert_eq!(dropped["dropped"], json!([{"table": "readings_default", "records": 10}]));
+    assert_eq!(
+        dropped["dropped"],
+        json!([{"table": "readings_default", "records": 10, "archived": false}])
+    );
     assert_eq!(
         (&dropped["keep_days"], &dropped["series"][1]["keep_days"]),
         (&Value::Null, &400.into())

@@ -33,6 +33,12 @@ pub(crate) async fn old(connection: &Connection, before: Micros) -> Result<Vec<M
         .collect()
 }
 
+/// Returns whether a month is in the database.
+pub(crate) async fn exists(tx: &Tx, month_table: &str) -> Result<bool, StoreError> {
+    const EXISTS: &str = "-- month_exists\nSELECT FROM event_months() WHERE month_table = $1";
+    Ok(!tx.query(EXISTS, &[(&month_table, Type::TEXT)]).await?.is_empty())
+}
+
 /// Returns the days on which records of a month arrived, as days since 1970.
 pub(crate) async fn days(tx: &Tx, month_table: &str) -> Result<Vec<i32>, StoreError> {
     let rows = tx.query(include_str!("sql/month_days.sql"), &[(&month_table, Type::TEXT)]).await?;

@@ -1,4 +1,5 @@
-//! Reads the log from its beginning, in chunks that fit into memory.
+//! Reads the log from its beginning, in chunks that fit into memory: first the archived days, then
+//! the database.
 
 use std::{collections::VecDeque, pin::Pin};
 
@@ -7,7 +8,11 @@ use tokio_postgres::{RowStream, types::Type};
 use weir_model::Micros;
 
 use super::LogRecord;
-use crate::{Connection, Store, StoreError, tx::TypedParam};
+use crate::{
+    Connection, Store, StoreError,
+    archive::{self, Archive, Chunks},
+    tx::TypedParam,
+};
 
 /// The most records of a chunk, and the bytes at which a chunk is full.
 const CHUNK_RECORDS: usize = 2_000;
@@ -22,6 +27,8 @@ const PART_PACKED: i64 = 40;
 /// An open read of the log, on a separate connection. It reads each partition in parts, because no
 /// index has the records of packed rows in their order.
 pub(crate) struct LogReader {
+    /// The archived records, and how many of them are left to read; `None` after their end.
+    archived: Option<(Chunks, u64)>,
     /// The part that is being read. Fused, because the driver's stream returns the error
     /// "connection closed" when it is polled after its end.
     rows: Option<Fuse<Pin<Box<RowStream>>>>,
@@ -37,13 +44,18 @@ pub(crate) struct LogReader {
 impl LogReader {
     /// Starts to read the streams, with records that arrived at `from` or later. Sees the records
     /// that are committed now.
+    ///
+    /// The lock keeps the months in the database until the end. It is taken before the snapshot, so
+    /// a month is either in the database or in the archive.
     pub(crate) async fn open(
         store: &Store,
+        archive: &dyn Archive,
         streams: &[i32],
         from: Option<Micros>,
     ) -> Result<Self, StoreError> {
         const BEGIN: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = \
-            0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+            0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+            LOCK TABLE event_records, packed_events IN ACCESS SHARE MODE";
         let connection = store.connect().await?;
         connection.client().batch_execute(BEGIN).await?;
         let places = connection
@@ -57,11 +69,18 @@ impl LogReader {
             .iter()
             .map(|row| Ok((row.try_get("stream")?, row.try_get("partition")?)))
             .collect::<Result<_, StoreError>>()?;
-        Ok(Self { rows: None, places, read_to: BEFORE_FIRST, is_last: false, from, connection })
+        let (files, _) = archive::files_of_streams(&connection, streams, from).await?;
+        let records = files.iter().map(|file| file.records).sum();
+        let archived = Some((archive.read(files), records));
+        let read_to = BEFORE_FIRST;
+        Ok(Self { archived, rows: None, places, read_to, is_last: false, from, connection })
     }
 
     /// Returns the next chunk; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<LogRecord>>, StoreError> {
+        if let Some(chunk) = self.next_archived().await? {
+            return Ok(Some(chunk));
+        }
         let (mut chunk, mut bytes) = (Vec::new(), 0);
         while chunk.len() < CHUNK_RECORDS && bytes < CHUNK_BYTES {
             if self.rows.is_none() && !self.next_part().await? {
@@ -78,6 +97,29 @@ impl LogReader {
             }
         }
         Ok(if chunk.is_empty() { None } else { Some(chunk) })
+    }
+
+    /// Returns the next archived records; `None` at their end.
+    async fn next_archived(&mut self) -> Result<Option<Vec<LogRecord>>, StoreError> {
+        while let Some((archived, left)) = &mut self.archived {
+            let Some(chunk) = archived.recv().await else {
+                if *left > 0 {
+                    let text = format!("the archive ended {left} records too early");
+                    return Err(StoreError::Archive(text));
+                }
+                self.archived = None;
+                break;
+            };
+            let (file, records) = chunk?;
+            *left = left.saturating_sub(records.len() as u64);
+            let records = records.into_iter();
+            let records: Vec<_> =
+                records.filter_map(|r| LogRecord::archived(&file, r, self.from)).collect();
+            if !records.is_empty() {
+                return Ok(Some(records));
+            }
+        }
+        Ok(None)
     }
 
     /// Begins to read the next part. Returns `false` if there is none.
@@ -114,7 +156,8 @@ impl LogReader {
     }
 }
 
-/// Returns the number of records of these streams that arrived at `from` or later.
+/// Returns the number of records of these streams that arrived at `from` or later, with the
+/// archived ones.
 pub(crate) async fn count(
     store: &Store,
     streams: &[i32],
@@ -125,5 +168,6 @@ pub(crate) async fn count(
     let params: [TypedParam<'_>; 2] = [(&streams, Type::INT4_ARRAY), (&from, Type::TIMESTAMPTZ)];
     let rows = connection.client().query_typed(include_str!("sql/count_log.sql"), &params).await?;
     let count: i64 = rows.first().map(|row| row.try_get("records")).transpose()?.unwrap_or(0);
-    Ok(u64::try_from(count).unwrap_or(0))
+    let (_, archived) = archive::files_of_streams(&connection, streams, from).await?;
+    Ok(u64::try_from(count).unwrap_or(0) + archived)
 }

@@ -4,7 +4,14 @@ use tokio_postgres::Row;
 use weir_model::{Micros, Record};
 
 use super::checksum_of;
-use crate::{RecordCoordinates, StoreError, Tx, headers::OwnedHeaders};
+use crate::{
+    RecordCoordinates, StoreError, Tx,
+    archive::{ArchivedFile, ArchivedRecord},
+    headers::OwnedHeaders,
+};
+
+/// The reasons of repeats begin with this text.
+const REPEATED: &str = "event_already_consumed";
 
 /// A row of the log.
 pub(crate) struct LogRecord {
@@ -49,6 +56,39 @@ impl LogRecord {
             value: row.try_get("value")?,
             skipped: row.try_get("skipped")?,
             repeated: row.try_get("repeated")?,
+        })
+    }
+
+    /// Returns an archived record, if it is wanted: a record of one of the streams that arrived at
+    /// `from` or later. `None` for a repeat of content, which `read_log` leaves out, too.
+    pub(super) fn archived(
+        file: &ArchivedFile,
+        record: ArchivedRecord,
+        from: Option<Micros>,
+    ) -> Option<Self> {
+        let (_, group_id) = file.streams.iter().find(|(stream, _)| *stream == record.stream)?;
+        let is_skip = record.outcome == "skipped";
+        let arrived_at = Micros(record.arrived_at);
+        if is_skip && record.reason.as_ref().is_some_and(|reason| reason.starts_with(REPEATED))
+            || from.is_some_and(|from| arrived_at < from)
+        {
+            return None;
+        }
+        Some(Self {
+            topic: file.topic.clone(),
+            group_id: group_id.clone(),
+            stream: record.stream,
+            partition: record.partition,
+            offset: record.offset,
+            arrived_at,
+            problems: record.problems,
+            timestamp_ms: record.timestamp_ms,
+            checksum: checksum_of(&record.checksum),
+            key: record.key,
+            headers: record.headers.as_deref().map(OwnedHeaders::from_json).unwrap_or_default(),
+            value: record.raw.or(record.payload.map(String::into_bytes)),
+            skipped: is_skip,
+            repeated: false,
         })
     }
 

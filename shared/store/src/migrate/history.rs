@@ -74,6 +74,11 @@ pub const CORE: &[Migration] = &[
         name: "packed_log",
         sql: include_str!("../../../../migrations/V15__packed_log.sql"),
     },
+    Migration {
+        version: 16,
+        name: "archive",
+        sql: include_str!("../../../../migrations/V16__archive.sql"),
+    },
 ];
 
 /// Refuses a database that an unreleased build created, because its migrations had other names.

@@ -4,8 +4,11 @@
 //! its partitions. Readers see the old rows until the commit. Ingest of these topics waits; its
 //! batches fail with a transient error and are delivered again.
 //!
-//! With `--topic` or `--from`, or if retention has removed a part of the log, no table is emptied.
-//! Rows are then only replaced by newer ones, chunk by chunk.
+//! With `--topic` or `--from`, or if retention has removed a part of the log without an archive, no
+//! table is emptied. Rows are then only replaced by newer ones, chunk by chunk.
+//!
+//! Archived records are read, and never changed: a former skip in the archive becomes a row of the
+//! projection, and stays a skip in the archive.
 
 mod chunk;
 
@@ -205,9 +208,8 @@ async fn streams_now(tx: &Tx, topics: &[String]) -> Result<Vec<i32>, StoreError>
     rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
 }
 
-/// Finds out whether retention has removed a part of the log.
-const ANY_REMOVED: &str =
-    "-- any_removed\nSELECT FROM event_removals WHERE stream = ANY ($1) LIMIT 1";
+/// Finds out whether retention has removed a part of the log that is not in the archive.
+const ANY_REMOVED: &str = include_str!("../sql/any_removed.sql");
 
 async fn removed(tx: &Tx, streams: &[i32]) -> Result<bool, StoreError> {
     let params: [TypedParam<'_>; 1] = [(&streams, Type::INT4_ARRAY)];
@@ -255,7 +257,8 @@ async fn rebuild(
             tx.batch(clear).await?;
             // The streams are read again, because a stream may have got its first batch in the
             // meantime, and its rows were deleted by `clear`, too.
-            let mut log = LogReader::open(&writer.store, &streams_now(&tx, topics).await?, None).await?;
+            let streams = streams_now(&tx, topics).await?;
+            let mut log = LogReader::open(&writer.store, &*writer.archive, &streams, None).await?;
             let mut done = Replayed { rebuilt: true, ..Replayed::default() };
             while let Some(records) = log.next().await? {
                 done.add(chunk::write(writer, &tx, &records).await?);
@@ -273,7 +276,7 @@ async fn catch_up(
     total: u64,
     progress: Progress<'_>,
 ) -> Result<Replayed, StoreError> {
-    let mut log = LogReader::open(&writer.store, streams, selection.from).await?;
+    let mut log = LogReader::open(&writer.store, &*writer.archive, streams, selection.from).await?;
     let mut done = Replayed::default();
     while let Some(records) = log.next().await? {
         let records = &records;

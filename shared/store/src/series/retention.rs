@@ -50,7 +50,7 @@ pub async fn undumped_days(
     month: &SeriesMonth,
     destination: &str,
 ) -> Result<Vec<String>, StoreError> {
-    let guard = &Guard::Dumped { destination, forced: &[] };
+    let guard = &Guard::Dumped { destination, forced: &[], archived: &[] };
     store
         .transaction("undumped_days", |tx| async move {
             let days = days(&tx, include_str!("sql/series_days.sql"), &series.table, month).await?;
@@ -80,10 +80,13 @@ pub async fn drop_months(
             .await?;
         let month_table = month.month_table.clone();
         match outcome {
-            Ok(records) => retention.dropped.push(Dropped { month_table, records }),
+            Ok(records) => {
+                // A series is rebuilt from the log.
+                retention.dropped.push(Dropped { month_table, records, is_archived: false });
+            }
             Err(days) => {
-                let model = series.model.clone();
-                retention.kept.push(Kept { model, month_table, days });
+                let (model, no_parquet) = (series.model.clone(), Vec::new());
+                retention.kept.push(Kept { model, month_table, days, no_parquet });
             }
         }
     }

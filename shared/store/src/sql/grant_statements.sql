@@ -34,6 +34,8 @@ WITH listed (role, name, rights) AS (VALUES
     ('weir_api', 'failure_counts', 'SELECT, INSERT, UPDATE'),
     ('weir_api', 'day_changes', 'SELECT, INSERT'),
     ('weir_api', 'event_removals', 'SELECT'),
+    ('weir_api', 'archived_files', 'SELECT'),
+    ('weir_api', 'archived_ranges', 'SELECT'),
     ('weir_api', 'dumps', 'SELECT'),
     ('weir_dump', 'streams', 'SELECT'),
     -- Retention takes the same locks as ingest, and a lock needs the right to update a column.
@@ -51,6 +53,9 @@ WITH listed (role, name, rights) AS (VALUES
     ('weir_dump', 'failure_counts', 'SELECT'),
     ('weir_dump', 'day_changes', 'SELECT, INSERT, DELETE'),
     ('weir_dump', 'event_removals', 'SELECT, INSERT'),
+    ('weir_dump', 'archived_files', 'SELECT, INSERT'),
+    ('weir_dump', 'archived_ranges', 'SELECT, INSERT'),
+    ('weir_dump', 'removed_days', 'SELECT'),
     ('weir_dump', 'dumps', 'SELECT, INSERT, UPDATE'),
     ('weir_dump', 'dump_locks', 'SELECT, INSERT, UPDATE'),
     ('weir_ingest', 'series', 'SELECT'),

@@ -32,7 +32,11 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use tokio::{sync::OnceCell, time::Instant};
 use weir_model::{Decoder, KafkaBatch, Models, Topics};
 
-use crate::{HealthReasons, ReadRange, Report, Store, StoreError, plugin::Plugins};
+use crate::{
+    HealthReasons, ReadRange, Report, Store, StoreError,
+    archive::{Archive, NoArchive},
+    plugin::Plugins,
+};
 
 pub(crate) use contradiction::Columns;
 pub use contradiction::{Contradiction, Place, note};
@@ -83,6 +87,7 @@ pub struct Writer {
     pub(crate) group_id: String,
     pub(crate) limits: WriteLimits,
     pub(crate) health: HealthReasons,
+    pub(crate) archive: Arc<dyn Archive>,
     copy_heuristic: Arc<CopyHeuristic>,
     index_keys: Arc<OnceCell<IndexKeys>>,
 }
@@ -110,6 +115,7 @@ impl Writer {
             group_id: group_id.into(),
             limits: WriteLimits::default(),
             health: HealthReasons::default(),
+            archive: Arc::new(NoArchive),
             copy_heuristic: Arc::default(),
             index_keys: Arc::default(),
         }
@@ -127,6 +133,13 @@ impl Writer {
     #[must_use]
     pub fn with_decoders(mut self, decoders: Vec<Arc<dyn Decoder>>) -> Self {
         self.decoders = decoders;
+        self
+    }
+
+    /// Sets the reader of archived records, which a replay needs.
+    #[must_use]
+    pub fn with_archive(mut self, archive: Arc<dyn Archive>) -> Self {
+        self.archive = archive;
         self
     }
 

@@ -40,6 +40,7 @@ pub(super) async fn ids(
         filters,
         pages: newest.into_iter().collect(),
         merged: None,
+        archive: None,
         key: vec![ColumnKind::Instant, ColumnKind::Uuid],
         limit_default: None,
     };

@@ -28,6 +28,7 @@ pub(crate) async fn projects(
         filters: vec![],
         pages: Vec::new(),
         merged: None,
+        archive: None,
         key: vec![ColumnKind::Uuid],
         limit_default: None,
     };

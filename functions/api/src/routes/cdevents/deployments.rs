@@ -55,6 +55,7 @@ pub(crate) async fn list(
         filters,
         pages: Vec::new(),
         merged: None,
+        archive: None,
         key: vec![ColumnKind::Text, ColumnKind::Text],
         limit_default: Some(LIMIT_DEFAULT),
     };

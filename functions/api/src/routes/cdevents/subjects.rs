@@ -61,6 +61,7 @@ pub(crate) async fn list(
         filters: vec![(Value::Text(kind), Type::TEXT)],
         pages: Vec::new(),
         merged: None,
+        archive: None,
         key: vec![ColumnKind::Text],
         limit_default: Some(LIMIT_DEFAULT),
     };

@@ -4,9 +4,9 @@ use axum::{extract::State, response::Response};
 
 use super::body::{EventBody, Events};
 use crate::{
-    ApiError, ApiState,
+    ApiError, ApiState, archived,
     etag::{self, IfNoneMatch},
-    list::record_json,
+    list::{one, record_json},
     openapi::IdPath,
     path_params::EventPath,
 };
@@ -25,8 +25,15 @@ pub(crate) async fn get(
     EventPath(id): EventPath,
     known: IfNoneMatch,
 ) -> Result<Response, ApiError> {
-    Ok(etag::answer(
-        &known,
-        record_json(&state, ("event", weir_store::log::EVENT), &id, Events::new).await?,
-    ))
+    let json = match record_json(&state, ("event", weir_store::log::EVENT), &id, Events::new).await
+    {
+        // The archive is read after the log, so a month that is moved in between is found.
+        Err(not_found @ ApiError::NotFound { .. }) => {
+            let row = archived::event(&state, &id).await?.ok_or(not_found)?;
+            let streams = state.streams(Some(std::slice::from_ref(&row))).await?;
+            one(&Events::new(streams), &row)?
+        }
+        found => found?,
+    };
+    Ok(etag::answer(&known, json))
 }

@@ -55,6 +55,11 @@ pub(crate) async fn answer(
     filter: RecordFilter,
 ) -> Result<Response, ApiError> {
     let outcome = take_outcome(&mut asked.params)?;
+    let wanted = match &outcome[0].0 {
+        Value::Text(outcome) => Some(outcome.as_str()),
+        _ => None,
+    };
+    let archive = Some(filter.of_archive(wanted, outcome[1].0 != Value::Null));
     let filters: Vec<_> = filter.values().into_iter().chain(outcome).collect();
     // A filter that is not given is null, and the outcome has a default.
     let is_given = |(n, (value, _)): &(usize, &(Value, Type))| {
@@ -83,6 +88,7 @@ pub(crate) async fn answer(
         filters,
         pages,
         merged: by_types.then_some(log::MERGED_EVENTS),
+        archive,
         key: KEY.to_vec(),
         limit_default: Some(LIMIT_DEFAULT),
     };

@@ -66,6 +66,7 @@ pub(super) async fn query(state: &ApiState, filter: FailureFilter) -> Result<Que
         filters,
         pages: Vec::new(),
         merged: None,
+        archive: None,
         key: KEY.to_vec(),
         limit_default: Some(LIMIT_DEFAULT),
     })

@@ -24,9 +24,11 @@ pub(crate) async fn list(
         return events::answer(state, asked, name, filter).await;
     };
     let query = Query::of(name, &listing, &mut asked.params)?;
-    let key =
-        |row: &Row| listing.key_columns().map(|(at, column)| value(row, at, column.kind)).collect();
-    asked.answer(state, query, key, async |_| Ok(Columns(listing.columns))).await
+    let columns = listing.columns;
+    let key = move |row: &Row| {
+        listing.key_columns().map(|(at, column)| value(row, at, column.kind)).collect()
+    };
+    asked.answer(state, query, key, async |_| Ok(Columns(columns))).await
 }
 
 fn value(row: &Row, at: usize, kind: ColumnKind) -> Result<Value, tokio_postgres::Error> {
