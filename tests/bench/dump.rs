@@ -45,8 +45,8 @@ const FILL: &str = "INSERT INTO readings
         $3::timestamptz + n / 6 * ($4::float8 * interval '1 microsecond'), round((50 + 50 * sin(n / 1000.0))::numeric, 3)::float8,
         1767225600000 + n, 1, (n % 4)::int, n
     FROM generate_series($1::bigint, $2::bigint) AS n";
-/// The months of the readings, which `weir` makes as time goes by. A base of `bench compare` may be a
-/// build from before these months.
+/// The months of the readings, which `weir` makes as time goes by. A base of `bench compare` may
+/// be a build from before these months.
 const MONTHS: &str = "DO $$ BEGIN
     IF to_regproc('make_series_month') IS NOT NULL THEN
         PERFORM make_series_month('readings', m)

@@ -93,6 +93,8 @@ const TYPES: &[(&str, &str)] = &[
         "=int8 =int8 text =text =int4 =text =text =text =time =time =text =bool =time =time =int4 =int4 =int8",
     ),
     ("events_of_entity", "=int8 =int8 =text"),
+    ("narrow_events_of_entity", "=int8 =int8 =text"),
+    ("newest_narrow_events", "=int8 =int8"),
     ("read_log", "=int4 =int4 =int8 =int8 =time"),
     ("read_log_end", "=int4 =int4 =int8 =time =int8 =int8"),
     ("unpack_all", "int4 int4 int8"),
