@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{cli, codes, configuration, root};
+use crate::{cli, codes, configuration, costs, root};
 
 /// The variable with which the test writes the pages.
 const UPDATE: &str = "WEIR_UPDATE_DOCS";
@@ -29,6 +29,33 @@ fn check(name: &str, text: &str) -> Result<()> {
         "docs/{name} differs from the code in line {line}. To write it:\n{COMMAND}"
     );
     Ok(())
+}
+
+/// Compares a part of a page, between two comments, with `text`. With the variable the part is
+/// written first.
+#[expect(clippy::disallowed_methods, reason = "the environment of the test")]
+fn check_part(name: &str, part: &str, text: &str) -> Result<()> {
+    let path = root().join("docs").join(name);
+    let page = std::fs::read_to_string(&path)?;
+    let begin = format!("<!-- {part}: made by {COMMAND} -->\n");
+    let end = format!("<!-- end of {part} -->\n");
+    let (before, rest) = page.split_once(&begin).with_context(|| format!("{begin:?} in {name}"))?;
+    let (_, after) = rest.split_once(&end).with_context(|| format!("{end:?} in {name}"))?;
+    let made = [before, &begin, "\n", text, "\n", &end, after].concat();
+    if std::env::var_os(UPDATE).is_some() {
+        std::fs::write(&path, &made)?;
+    } else {
+        ensure!(
+            page == made,
+            "{part} of docs/{name} differs from the code. To write it:\n{COMMAND}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn deploy_aws_md_has_the_costs() -> Result<()> {
+    check_part("deploy-aws.md", "costs", &costs::tables())
 }
 
 #[test]

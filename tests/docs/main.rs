@@ -3,6 +3,7 @@
 mod cli;
 mod codes;
 mod configuration;
+mod costs;
 mod generated;
 mod links;
 mod log_lines;

@@ -1,89 +1,53 @@
 //! Topics, models, mappings and groups.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context, Result};
-use weir_model::{TopicsConfig, models};
-use weir_testkit::template::{Template, plain};
+use weir_model::{TopicBindings, TopicsConfig};
+use weir_testkit::template::{Template, plain, texts};
 
-/// Returns the parameters with topics, and the default of each.
-fn defaults(template: &Template) -> Result<BTreeMap<String, String>> {
-    let mut all = BTreeMap::new();
-    for name in ["BuildsTopic", "ReadingsTopic", "CdeventsTopic", "FreeTopic1", "FreeTopic2"] {
-        all.insert(
-            name.to_owned(),
-            template.at(&["Parameters", name, "Default"])?.as_str().context("a text")?.to_owned(),
-        );
-    }
-    Ok(all)
-}
+/// The mapping, which CloudFormation makes for each topic.
+const EACH: &str = "Fn::ForEach::TopicMappings";
 
 #[test]
 fn what_is_bound_by_default_is_bound_in_the_template() -> Result<()> {
     let template = Template::read()?;
-    let defaults = defaults(&template)?;
-    let models = models::builtin();
+    let default = template.at(&["Parameters", "Topics", "Default"])?.as_str().context("a text")?;
+    let bound: TopicBindings = default.parse()?;
+    assert_eq!(bound, TopicsConfig::default().topics);
+    assert_eq!(template.at(&["Parameters", "TopicModels", "Default"])?, "");
     // The setting that migrate stores, and the variable of collect, which uses no database.
     let stored = ["Resources", "Schema", "Properties", "Settings", "TOPICS"];
     let told = ["Resources", "CollectFunction", "Properties", "Environment", "Variables", "TOPICS"];
-    for (function, place) in [("migrate", &stored[..]), ("collect", &told[..])] {
+    for place in [&stored[..], &told[..]] {
         let texts = template.texts(place)?;
-        let bound: BTreeMap<&str, &str> = texts
-            .iter()
-            .filter_map(|text| text.split_once('='))
-            .map(|(topic, model)| (topic.trim_start_matches("${").trim_end_matches('}'), model))
-            .collect();
-        assert_eq!(bound.len(), 5, "{function}: {bound:?}");
-        for (parameter, model) in &bound {
-            let parameter = (*parameter).to_owned();
-            anyhow::ensure!(
-                defaults.contains_key(&parameter),
-                "{function} binds {parameter}, which is not a parameter"
-            );
-            let is_model =
-                models.iter().any(|m| m.name() == *model) || model.starts_with("${FreeModel");
-            anyhow::ensure!(
-                is_model,
-                "{function} binds {parameter} to {model}, which is not a model"
-            );
-        }
-        for (topic, model) in &TopicsConfig::default().topics.0 {
-            let parameter =
-                bound.iter().find(|(_, bound)| **bound == model).map(|(parameter, _)| *parameter);
-            let parameter =
-                parameter.with_context(|| format!("{function} binds no topic to {model}"))?;
-            assert_eq!(&defaults[parameter], topic, "{function}: the default topic of {model}");
-        }
+        assert_eq!(texts[..5], ["HasTopics", ",", ",", "Topics", "TopicModels"], "{place:?}");
     }
+    assert_eq!(template.texts(&["Resources", "Schema", "Properties", "Topics"])?, ["Topics"]);
     Ok(())
 }
 
+/// `tests/external/sam/check` expands the mappings with SAM CLI.
 #[test]
 fn each_topic_has_a_mapping_with_the_group_that_the_function_is_told_of() -> Result<()> {
     let template = Template::read()?;
+    assert!(template.resources("AWS::Lambda::EventSourceMapping")?.is_empty(), "all are expanded");
     let told = template.at(&["Resources", "Schema", "Properties", "Settings", "GROUP_ID"])?;
-    let told = told.as_str().context("a text")?;
-    let mut topics = Vec::new();
-    for name in template.resources("AWS::Lambda::EventSourceMapping")? {
-        let topic = template.texts(&["Resources", name, "Properties", "Topics"])?;
-        let [topic] = topic[..] else { panic!("{name} has one topic: {topic:?}") };
-        for config in ["AmazonManagedKafkaEventSourceConfig", "SelfManagedKafkaEventSourceConfig"] {
-            let texts = template.texts(&["Resources", name, "Properties", config])?;
-            let group = told.replace("{topic}", &format!("${{{topic}}}"));
-            assert!(texts.contains(&group.as_str()), "{name}: {group} in {texts:?}");
-        }
-        assert_eq!(
-            template.at(&["Resources", name, "DependsOn"])?,
-            "Schema",
-            "{name} begins when its topic is there"
-        );
-        topics.push(topic.to_owned());
+    let group = plain(told).as_str().context("a text")?.replace("{topic}", "${Topic}");
+    assert_eq!(group, "${AWS::StackName}.${Topic}");
+    let each = template.at(&["Resources", EACH])?;
+    assert_eq!(texts(&each[0]), ["Topic"]);
+    assert_eq!(texts(&each[1]), ["Topics"]);
+    let mapping = &each[2]["TopicMapping&{Topic}"];
+    assert_eq!(mapping["Type"], "AWS::Lambda::EventSourceMapping");
+    assert_eq!(mapping["Condition"], "HasTopics");
+    assert_eq!(mapping["DependsOn"], "Schema", "a mapping begins when its topic is there");
+    let properties = &mapping["Properties"];
+    // CloudFormation has created the topic of an Express cluster before.
+    let express = ["MakeExpressTopics", "/", "ExpressTopic&{Topic}", "TopicArn", "Topic"];
+    assert_eq!(texts(&properties["Topics"]), express);
+    for config in ["AmazonManagedKafkaEventSourceConfig", "SelfManagedKafkaEventSourceConfig"] {
+        let texts = texts(&properties[config]);
+        assert!(texts.contains(&group.as_str()), "{config}: {group} in {texts:?}");
     }
-    topics.sort();
-    assert_eq!(topics, defaults(&template)?.into_keys().collect::<Vec<_>>());
-    // The topics that migrate creates.
-    let made = template.texts(&["Resources", "Schema", "Properties", "Topics"])?;
-    assert!(topics.iter().all(|topic| made.contains(&topic.as_str())), "{made:?}");
     Ok(())
 }
 

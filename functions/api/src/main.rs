@@ -12,6 +12,7 @@ use axum::{
 };
 use lambda_http::{Adapter, service_fn};
 use tokio::sync::OnceCell;
+use tower::ServiceExt;
 use weir_api::{
     ApiError, ApiState, Condition, DatabaseHealth, Dumps, FunctionSettings, Health, RouteTable,
     fault_of,
@@ -19,7 +20,8 @@ use weir_api::{
 use weir_blob::Blobs;
 use weir_function::Trigger;
 use weir_http::{
-    Access, Answer, BasePath, Function, HttpLimits, RESPONSE_BYTES_MAX, ReadConnection, finish,
+    Access, Answer, BasePath, Function, HttpLimits, RESPONSE_BYTES_MAX, ReadConnection, RoutePaths,
+    finish, prepared,
 };
 use weir_model::models;
 use weir_settings::{DataSettings, Wanted};
@@ -52,13 +54,15 @@ struct Parts {
     limits: HttpLimits,
     dumps: Dumps,
     base_path: BasePath,
+    paths: RoutePaths,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match weir_function::start("api", start).await {
         Ok((api, runtime)) => {
-            runtime.serve(Trigger::Http, Adapter::from(service_fn(|event| api.handle(event)))).await
+            let adapter = Adapter::from(service_fn(|event| api.handle(event)));
+            runtime.serve(Trigger::Http, adapter.map_request(prepared)).await
         }
         Err(exit) => exit,
     }
@@ -86,8 +90,9 @@ async fn start(settings: FunctionSettings) -> anyhow::Result<Api> {
     let blobs = blob.blob_url.as_ref().map(Blobs::open).transpose()?;
     let dumps = Dumps::new(blobs, &public.public_dumps);
     let reader = ReadConnection::new(store.clone());
-    let parts =
-        Parts { store, reader, write_limits: writer.limits, access, limits, dumps, base_path };
+    let paths = RouteTable::new(&models::builtin()).map_err(anyhow::Error::msg)?.paths();
+    let write_limits = writer.limits;
+    let parts = Parts { store, reader, write_limits, access, limits, dumps, base_path, paths };
     let health = SettingsHealth { reader: parts.reader.clone(), wanted: wanted.clone() };
     let (router, _) = parts.router(&Wanted::default().alone()?, Arc::new(health))?;
     let without = parts.function(router.layer(axum::middleware::from_fn(refuse_changes)));
@@ -155,7 +160,7 @@ impl Parts {
     }
 
     fn function(&self, router: Router) -> Function {
-        Function::new(finish(router), self.base_path.clone())
+        Function::new(finish(router), self.base_path.clone(), self.paths.clone())
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::{Router, extract::State, middleware::from_fn_with_state, routing::get};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use weir_http::{Needs, RouteGuard, finish, guard_and_note};
+use weir_http::{Needs, RouteGuard, RoutePaths, finish, guard_and_note};
 use weir_model::Models;
 use weir_plugin::{ApiPlugin, Plugins};
 
@@ -52,6 +52,11 @@ impl RouteTable {
             own = own.route(&path, get(list));
         }
         Ok(Self { own, dumps, declared })
+    }
+
+    /// Returns the paths of the routes.
+    pub fn paths(&self) -> RoutePaths {
+        RoutePaths::declared(&serde_json::to_value(&self.declared).unwrap_or_default())
     }
 
     /// Returns the routes, the routes of plugins, and the routes `others`. All need the same keys

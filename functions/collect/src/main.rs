@@ -10,7 +10,7 @@ use weir_collect::{
     CollectLimits, CollectState, FunctionSettings, Sources, SourcesConfig, Uploads, intake::Intake,
 };
 use weir_function::Trigger;
-use weir_http::{Function, Needs};
+use weir_http::{Function, Needs, RoutePaths};
 use weir_kafka::Producer;
 use weir_model::{Topics, models};
 use weir_settings::Wanted;
@@ -68,9 +68,10 @@ async fn start(settings: FunctionSettings) -> anyhow::Result<Collect> {
         Some(uploads),
     );
     let (routes, declared) = weir_collect::routes(state).split_for_parts();
-    let needs = Needs::declared(&serde_json::to_value(&declared)?);
+    let declared = serde_json::to_value(&declared)?;
+    let (needs, paths) = (Needs::declared(&declared), RoutePaths::declared(&declared));
     let router = weir_http::finish(weir_http::guard_and_note(access, needs, routes));
-    Ok(Collect::new(Function::new(router, settings.base_path), intake, sources, s3))
+    Ok(Collect::new(Function::new(router, settings.base_path, paths), intake, sources, s3))
 }
 
 fn producer(settings: &FunctionSettings) -> anyhow::Result<Producer> {

@@ -6,16 +6,23 @@ mod broker;
 #[path = "function/child.rs"]
 mod child;
 
-use std::io::Write;
+use std::{io::Write, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use axum::http::Method;
 use flate2::{Compression, write::GzEncoder};
-use object_store::{ObjectStoreExt, PutPayload, aws::AmazonS3, path::Path};
+use object_store::{
+    ObjectStoreExt, PutPayload,
+    aws::AmazonS3,
+    path::Path,
+    signer::{SignedUrlOptions, Signer},
+};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
 use child::CollectFunctionWorld;
 
+const LIMIT: Duration = Duration::from_mins(1);
 const FILES: &str = "in/boats/=readings,in/=orders";
 
 /// Creates the bucket. Also returns the function's variables for it.
@@ -182,7 +189,21 @@ async fn what_is_put_with_a_signed_url_is_collected() -> Result<()> {
     let key =
         url.split_once("/signed/").and_then(|(_, rest)| rest.split_once('?')).context("a key")?.0;
     assert_eq!(store.get(&Path::from(key)).await?.bytes().await?, reading(1));
+    // The rule of the bucket removes an object with the tag, and no other object.
+    let tags = async |key: &str| {
+        let options = SignedUrlOptions::default().with_query([("tagging", "")]);
+        let url = store.signed_url_opts(Method::GET, &Path::from(key), LIMIT, &options).await?;
+        anyhow::Ok(reqwest::get(url).await?.error_for_status()?.text().await?)
+    };
+    let (is_tagged, tag) = ("<Value>collected</Value>", "<Key>weir</Key>");
+    assert!(!tags(key).await?.contains(is_tagged));
     world.invoke(&notification("signed", &[key])).await?;
     assert_eq!(world.broker.values("readings"), [reading(1)]);
+    let given = tags(key).await?;
+    assert!(given.contains(is_tagged) && given.contains(tag), "{given}");
+
+    store.put(&Path::from("other/x.ndjson"), PutPayload::from("{}")).await?;
+    assert!(world.invoke(&notification("signed", &["other/x.ndjson"])).await.is_err());
+    assert!(!tags("other/x.ndjson").await?.contains(is_tagged));
     Ok(())
 }

@@ -65,7 +65,8 @@ impl Handler {
     ) -> Result<Report, IngestError> {
         let batch = KafkaBatch::parse(event)?;
         let write = self.writer.write_read(&batch, read, time_left.saturating_sub(ANSWER_TIME));
-        let report = write.instrument(info_span!("write")).await?;
+        let mut report = write.instrument(info_span!("write")).await?;
+        report.reached_ms = batch.reached_ms();
         tracing::info!(
             source = batch.source(),
             group = report.group_id,

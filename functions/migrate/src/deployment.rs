@@ -12,7 +12,7 @@ use weir_plugin::Plugins;
 use weir_settings::{DataFlags, DataTables, Wanted};
 use weir_store::{DatabaseRoles, Store, settings};
 
-use crate::{Meet, MigrateConfig, Migrated};
+use crate::{Meet, MigrateConfig, Migrated, parameters};
 
 /// The properties that the template sends.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -20,11 +20,16 @@ use crate::{Meet, MigrateConfig, Migrated};
 pub struct Properties {
     /// Topics that must exist.
     pub topics: Vec<String>,
+    /// Whether missing topics are created: `false` when CloudFormation creates them. It sends every
+    /// value as a text.
+    pub create_topics: Option<String>,
     /// Partitions of a topic that is created. CloudFormation sends every number as a text.
     pub partitions: Option<Value>,
     /// The settings of the data, by the names of their variables. A name that is missing sets
     /// nothing. An empty text means that the setting has no value.
     pub settings: BTreeMap<String, String>,
+    /// The folders of the upload bucket with their topics. They are checked only.
+    pub upload_folders: String,
 }
 
 /// The settings of the data as a command line.
@@ -41,6 +46,8 @@ impl Properties {
         if self.settings.is_empty() {
             return Ok(None);
         }
+        let group = self.settings.get("GROUP_ID").map_or("", String::as_str);
+        parameters::check_topics(&self.topics, group)?;
         let mut tables = DataTables::default();
         let mut line = vec!["Settings".to_owned()];
         for (name, text) in &self.settings {
@@ -51,12 +58,14 @@ impl Properties {
             }
         }
         let wrong = |e: clap::Error| {
-            anyhow::anyhow!("Settings: {}", e.to_string().lines().next().unwrap_or_default())
+            let text = e.to_string();
+            anyhow::Error::msg(parameters::named(text.lines().next().unwrap_or_default()))
         };
-        Ok(Some(Wanted {
-            given: DataLine::try_parse_from(line).map_err(wrong)?.data.given()?,
-            tables,
-        }))
+        let given = DataLine::try_parse_from(line).map_err(wrong)?.data.given()?;
+        if !self.topics.is_empty() {
+            parameters::check_names(&self.topics, &self.upload_folders, &given)?;
+        }
+        Ok(Some(Wanted { given, tables }))
     }
 
     /// Returns the number of partitions of a new topic. Without a number, the broker's default
@@ -120,11 +129,31 @@ impl Deployment {
 
     /// Brings everything up to date. A second run changes nothing.
     pub async fn apply(&self, properties: &Properties) -> anyhow::Result<Deployed> {
+        let mut properties = properties.clone();
+        // CloudFormation sends an empty list as one empty name.
+        if properties.topics == [""] {
+            properties.topics.clear();
+        }
         let partitions = properties.partitions()?;
         let (wanted, meet) = match properties.data()? {
-            Some(wanted) => (wanted, Meet::Replace),
+            Some(wanted) => {
+                wanted
+                    .check(&self.models, &self.plugins)
+                    .map_err(|e| anyhow::Error::msg(parameters::named(&e.to_string())))?;
+                (wanted, Meet::Replace)
+            }
             None => (self.wanted.clone(), Meet::Agree),
         };
+        if meet == Meet::Replace {
+            // Boxed because the futures are nested too deeply for the compiler.
+            Box::pin(parameters::check_stored(&wanted, &self.store)).await?;
+        }
+        // Before the schema, so that a Kafka that does not answer changes nothing.
+        let kafka_url = self.msk.bootstrap(&self.kafka).await?;
+        anyhow::ensure!(
+            properties.topics.is_empty() || kafka_url.is_some(),
+            "the resource has topics, but no Kafka is set: set KAFKA_URL or MSK_CLUSTER_ARN"
+        );
         let Migrated { applied, notes, .. } =
             crate::handle(&self.store, &self.models, &self.plugins, &wanted, meet, self.roles)
                 .await?;
@@ -132,12 +161,10 @@ impl Deployment {
             tracing::warn!("{note}");
         }
         let settings = settings::count_changes(&self.store).await?;
-        let kafka_url = self.msk.bootstrap(&self.kafka).await?;
         let mut made = Vec::new();
-        if !properties.topics.is_empty() {
-            let bootstrap = kafka_url.as_deref().context(
-                "the resource has topics, but no Kafka is set: set KAFKA_URL or MSK_CLUSTER_ARN",
-            )?;
+        let creates =
+            !properties.topics.is_empty() && properties.create_topics.as_deref() != Some("false");
+        if let Some(bootstrap) = kafka_url.as_deref().filter(|_| creates) {
             made = match &self.msk.kafka_iam_region {
                 Some(region) => {
                     create_missing_with_iam(bootstrap, region, &properties.topics, partitions)

@@ -10,6 +10,8 @@ pub enum Unit {
     Count,
     /// A duration in milliseconds.
     Milliseconds,
+    /// Seconds.
+    Seconds,
     /// A size in bytes.
     Bytes,
 }

@@ -16,7 +16,7 @@ pub use access::{
 };
 pub use client_address::TrustedProxies;
 pub use gateway::{Prefix, SourceIp};
-pub use lambda::{Answer, BasePath, Function, RESPONSE_BYTES_MAX};
+pub use lambda::{Answer, BasePath, Function, RESPONSE_BYTES_MAX, RoutePaths, prepared};
 pub use limits::HttpLimits;
 pub use middleware::{
     CutOff, Deadline, Route, RouteGuard, TrailingSlash, finish, guard, guard_and_note,

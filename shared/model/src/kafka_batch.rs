@@ -169,6 +169,17 @@ impl KafkaBatch {
         self.records[index].timestamp_ms
     }
 
+    /// Returns how far the batch has come: the timestamp of the newest record in the partition that
+    /// is furthest behind, in milliseconds since 1970.
+    ///
+    /// A producer may write any timestamp. One that is not after 1970 is not counted, and `None` is
+    /// returned when no other exists.
+    pub fn reached_ms(&self) -> Option<i64> {
+        let of_one = self.records.chunk_by(|a, b| (a.topic, a.partition) == (b.topic, b.partition));
+        let newest = of_one.map(|records| records.iter().map(|r| r.timestamp_ms).max());
+        newest.flatten().filter(|ms| *ms > 0).min()
+    }
+
     /// Returns record number `index`.
     ///
     /// # Panics
@@ -382,6 +393,26 @@ mod tests {
             format!("{:?}", KafkaBatch::read_any(PLAIN).expect("an event"))
         );
         assert_eq!((plain.len(), plain.source()), (4, Some("aws:kafka")));
+    }
+
+    #[test]
+    fn a_batch_has_come_as_far_as_its_last_partition() {
+        let event = |records: &[(i32, i64)]| {
+            let of = |(n, (partition, ms)): (usize, &(i32, i64))| {
+                format!(r#"{{"topic":"t","partition":{partition},"offset":{n},"timestamp":{ms}}}"#)
+            };
+            let records: Vec<String> = records.iter().enumerate().map(of).collect();
+            format!(r#"{{"records":{{"t-0":[{}]}}}}"#, records.join(","))
+        };
+        for (records, reached) in [
+            (&[(0, 5), (0, 9), (1, 7), (1, 3)][..], Some(7)),
+            (&[(0, -1), (0, 9), (1, 0), (1, -5)], Some(9)),
+            (&[(0, -1)], None),
+            (&[], None),
+        ] {
+            let batch = KafkaBatch::parse(event(records).as_bytes()).expect("an event");
+            assert_eq!(batch.reached_ms(), reached, "{records:?}");
+        }
     }
 
     #[test]

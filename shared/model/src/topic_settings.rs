@@ -1,12 +1,18 @@
 //! The settings of topics, read from flags and environment and checked against the list of models.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    str::FromStr,
+};
 
 use crate::{
     Models,
     models::builtin,
     topics::{BoundTopic, EventFields, Topics},
 };
+
+/// The model of a topic that no model reads by default.
+const GENERIC: &str = "events";
 
 /// Returns the default of `--topics`: the default topic of each built-in model.
 pub fn default_topics() -> TopicBindings {
@@ -56,9 +62,6 @@ pub struct TopicFields {
 /// An error in the settings of topics.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum TopicsError {
-    /// A binding is not `topic=model`.
-    #[error("{0:?} is not a binding: give TOPIC=MODEL")]
-    Binding(String),
     /// A topic name is not one that Kafka allows.
     #[error(
         "{0:?} is not a topic name: a name has at most 249 characters, which are letters, digits, \
@@ -116,21 +119,33 @@ impl FromStr for TopicBindings {
     }
 }
 
+/// Parses `TOPIC` and `TOPIC=MODEL`, separated by commas. A topic may be in the list without its
+/// model too, because the template joins a list of topics and a list of models.
 fn parse_bindings(text: &str) -> Result<BTreeMap<String, String>, TopicsError> {
     let mut all = BTreeMap::new();
+    let mut alone = BTreeSet::new();
     for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
         let (topic, model) =
-            part.split_once('=').ok_or_else(|| TopicsError::Binding(part.to_owned()))?;
-        let (topic, model) = (topic.trim(), model.trim());
+            part.split_once('=').map_or((part, None), |(topic, model)| (topic, Some(model.trim())));
+        let topic = topic.trim();
         if topic.is_empty()
             || topic.len() > 249
             || !topic.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
         {
             return Err(TopicsError::TopicName(topic.to_owned()));
         }
-        if all.insert(topic.to_owned(), model.to_owned()).is_some() {
+        let is_new = match model {
+            Some(model) => all.insert(topic.to_owned(), model.to_owned()).is_none(),
+            None => alone.insert(topic.to_owned()),
+        };
+        if !is_new {
             return Err(TopicsError::Twice(topic.to_owned()));
         }
+    }
+    let mut defaults = default_topics().0;
+    for topic in alone {
+        let model = defaults.remove(&topic).unwrap_or_else(|| GENERIC.to_owned());
+        all.entry(topic).or_insert(model);
     }
     if all.is_empty() { Err(TopicsError::None) } else { Ok(all) }
 }
@@ -252,8 +267,20 @@ mod tests {
     }
 
     #[test]
+    fn a_topic_without_a_model_has_its_own_or_events() {
+        for (text, bound) in [
+            ("orders, readings", "orders=events,readings=readings"),
+            // The template joins its lists of topics and of models.
+            ("orders,boats,boats=readings", "boats=readings,orders=events"),
+            ("readings=events,readings,", "readings=events"),
+        ] {
+            assert_eq!(text.parse::<TopicBindings>().expect("valid").to_string(), bound, "{text}");
+        }
+    }
+
+    #[test]
     fn wrong_settings_say_what_is_wrong() {
-        for wrong in ["", "a", "a=b,a=c", "a b=c", "=x"] {
+        for wrong in ["", "a=b,a=c", "a,a", "a b=c", "a b", "=x"] {
             assert!(wrong.parse::<TopicBindings>().is_err(), "{wrong}");
         }
         let config =

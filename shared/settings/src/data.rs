@@ -19,6 +19,9 @@ use crate::{
     tables::DataTables,
 };
 
+/// The origin of a setting that a person has set with `weir apply`.
+pub const BY_HAND: &str = "apply";
+
 /// The consumer group if none is set.
 const GROUP: &str = "weir";
 
@@ -124,6 +127,22 @@ impl Wanted {
                 }),
         );
         Ok(lines)
+    }
+
+    /// Returns the changes that [`apply`](Self::apply) would make to settings that a person has set
+    /// with `weir apply`, one line each.
+    pub async fn contradictions(&self, store: &Store) -> Result<Vec<String>, StoreError> {
+        let rows = match settings::read(store).await {
+            Err(StoreError::Schema(_)) => return Ok(Vec::new()),
+            rows => rows?,
+        };
+        let stored = StoredSettings::of(&rows)?;
+        let mut changes = stored.changes(&applied(&stored, &self.given, &self.tables));
+        changes.retain(|change| {
+            let same = |row: &Setting| (&row.kind, &row.name) == (&change.kind, &change.name);
+            rows.iter().any(|row| same(row) && row.set_by == BY_HAND)
+        });
+        Ok(stored.describe(&changes))
     }
 
     async fn store_by(

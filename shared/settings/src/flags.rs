@@ -13,9 +13,10 @@ use weir_store::StoreError;
 pub struct DataFlags {
     /// Topics to read, each with the model that decodes its records
     ///
-    /// The default is `build_events=builds,cdevents=cdevents,readings=readings`. A list that begins
-    /// with + adds its topics to the default, for example `+orders=events`.
-    #[arg(long, env = "TOPICS", value_name = "TOPIC=MODEL,…")]
+    /// The default is `build_events=builds,cdevents=cdevents,readings=readings`. A topic without a
+    /// model has its model of this default, or else `events`. A list that begins with + adds its
+    /// topics to the default, for example `+orders`.
+    #[arg(long, env = "TOPICS", value_name = "TOPIC[=MODEL],…")]
     pub topics: Option<TopicBindings>,
 
     /// JSON pointers to the entity, time, type and version in the values of a topic

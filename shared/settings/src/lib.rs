@@ -7,7 +7,7 @@ mod stored;
 mod tables;
 mod writer;
 
-pub use data::{DataSettings, Wanted};
+pub use data::{BY_HAND, DataSettings, Wanted};
 pub use flags::{DATA_FLAGS, DataFlags, Deployed, Given, parse_days};
 pub use stored::{StoredSettings, TopicSetting};
 pub use tables::DataTables;

@@ -37,6 +37,9 @@ pub struct Report {
     /// The records are all in failures. The cause is the producer, the schema or the program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused_reason: Option<String>,
+    /// How far the batch has come, see `KafkaBatch::reached_ms`.
+    #[serde(skip)]
+    pub reached_ms: Option<i64>,
 }
 
 /// The range that a reader has read of a partition. It contains no records except those that the

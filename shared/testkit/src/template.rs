@@ -10,6 +10,26 @@ const NOT_OURS: [&str; 1] = ["RUST_LOG"];
 /// Variables that every function needs.
 const OF_ALL: [&str; 1] = ["OTEL_EXPORTER_OTLP_ENDPOINT"];
 
+/// Settings that are stored in the database: parameters, `weir apply`, and `migrate` set them.
+const STORED: [&str; 7] =
+    ["TOPICS", "EVENT_FIELDS", "DEDUPE", "PLUGINS", "AVRO", "GROUP_ID", "KEEP"];
+/// Settings that have no effect in a function of the template, each with the reason.
+const WITHOUT_EFFECT: [(&str, &str); 13] = [
+    ("API_KEYS_FILE", "a function has no file; API_KEYS_SECRET_ARN is its setting"),
+    ("CONCURRENT_REQUESTS", "a function handles one request at a time"),
+    ("TRUSTED_PROXIES", "API Gateway tells the address of the client"),
+    ("COLLECT_IDLE_TIMEOUT", "API Gateway sends a whole body"),
+    ("COLLECT_MIN_RATE", "API Gateway sends a whole body"),
+    ("COLLECT_STREAMS", "a function handles one request at a time"),
+    ("COLLECT_UNKEYED_STREAMS", "a function handles one request at a time"),
+    ("COLLECT_ADDRESS_STREAMS", "a function handles one request at a time"),
+    ("COLLECT_KAFKA_TIMEOUT", "the time is limited by API Gateway's 30 s"),
+    ("STATEMENT_TIMEOUT", "the default fits into the function's timeout"),
+    ("CONNECT_TIMEOUT", "the default fits into the function's timeout"),
+    ("DATABASE_CONNECTIONS", "the default is enough for one invocation"),
+    ("DATABASE_IAM_REGION", "migrate signs in with the owner's secret"),
+];
+
 /// The parsed template.
 pub struct Template(Value);
 
@@ -112,7 +132,8 @@ pub fn known_variables(program: &str) -> Result<BTreeSet<String>> {
 }
 
 /// Checks that the template sets every variable that a function needs, and no variable that its
-/// program does not know.
+/// program does not know. Each setting of the program must be set by the template or be stored in
+/// the database.
 ///
 /// # Errors
 /// Lists the missing or unknown variables.
@@ -123,6 +144,15 @@ pub fn check_environment(function: &str, program: &str, needed: &[&str]) -> Resu
         .filter(|name| !known.contains(*name) && !NOT_OURS.contains(&name.as_str()))
         .collect();
     ensure!(unknown.is_empty(), "{function} is given {unknown:?}, which it does not know");
+    let is_accounted = |name: &str| {
+        STORED.contains(&name) || WITHOUT_EFFECT.iter().any(|(other, _)| *other == name)
+    };
+    let lost: Vec<&String> =
+        known.iter().filter(|name| !set.contains(*name) && !is_accounted(name)).collect();
+    ensure!(
+        lost.is_empty(),
+        "{function} has settings that are neither in the template nor in the database: {lost:?}"
+    );
     let needed = [needed, &OF_ALL].concat();
     let missing: Vec<&&str> = needed.iter().filter(|name| !set.contains(**name)).collect();
     ensure!(missing.is_empty(), "{function} is not given {missing:?}, which it needs");

@@ -6,6 +6,7 @@ mod access_log;
 mod contracts;
 mod limits;
 mod log_lists;
+mod paths;
 mod read_connection;
 mod role;
 mod scopes;

@@ -1,5 +1,6 @@
 //! The events of API Gateway.
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 /// The client's address in every event.
@@ -27,9 +28,10 @@ impl Request {
         self
     }
 
-    /// Returns the event of an HTTP API, payload format 2.0.
+    /// Returns the event of an HTTP API, payload format 2.0. The API has decoded the path.
     pub(crate) fn http_api(&self) -> Vec<u8> {
         let (path, query) = self.url.split_once('?').unwrap_or((&self.url, ""));
+        let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
         let headers: Map<String, Value> = self
             .headers
             .iter()

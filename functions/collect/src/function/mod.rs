@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tower::Service;
 use weir_collect::{Sources, intake::Intake};
-use weir_http::Function;
+use weir_http::{Function, prepared};
 
 pub(crate) use s3::S3;
 
@@ -73,7 +73,7 @@ impl Collect {
             let function = Arc::clone(&function);
             async move { function.handle(request).await }
         }));
-        let answer = adapter.call(LambdaEvent::new(request, event.context)).await?;
+        let answer = adapter.call(prepared(LambdaEvent::new(request, event.context))).await?;
         Ok(to_raw_value(&answer)?)
     }
 }

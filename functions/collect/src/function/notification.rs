@@ -75,7 +75,7 @@ async fn collect(
         "no prefix of FILES matches this object: add one, or give the object another key",
     )?;
     let target = intake.target(topic, None)?;
-    let (source, file) = s3.open(bucket, key, version).await?;
+    let (source, file) = s3.open(bucket, key, version.clone()).await?;
     let report = files::collect(&target, source, &file, &s3.rules().reading, 0, &mut |_| {}).await;
     for reason in report.reasons() {
         tracing::error!(
@@ -92,9 +92,19 @@ async fn collect(
         "collected"
     );
     match report.ended {
-        Ended::Whole => Ok(()),
+        Ended::Whole => {}
         ended => bail!("{ended}"),
     }
+    // Not an error: another try would send the values again.
+    if let Err(error) = s3.tag(bucket, key, version.as_deref()).await {
+        let error = format!("{error:#}");
+        tracing::warn!(
+            key,
+            error,
+            "the object is collected, but cannot be tagged, so its bucket keeps it"
+        );
+    }
+    Ok(())
 }
 
 /// Decodes a key, which S3 encodes as form data: `+` for a space, and percent-encoding.

@@ -6,7 +6,12 @@ use anyhow::{Context, bail};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::BoxStream};
-use object_store::{GetOptions, ObjectStore, aws::AmazonS3, path::Path, signer::Signer};
+use object_store::{
+    GetOptions, ObjectStore,
+    aws::AmazonS3,
+    path::Path,
+    signer::{SignedUrlOptions, Signer},
+};
 use uuid::Uuid;
 use weir_collect::{
     UploadUrl, Uploads,
@@ -16,6 +21,11 @@ use weir_collect::{
 
 /// The lifetime of an upload URL.
 const URL_SECONDS: u64 = 3600;
+/// The tag of an object that is collected. A rule of the template's bucket removes such objects.
+const COLLECTED: &str =
+    "<Tagging><TagSet><Tag><Key>weir</Key><Value>collected</Value></Tag></TagSet></Tagging>";
+/// Timeout of the request that tags an object.
+const TAG_LIMIT: Duration = Duration::from_secs(10);
 
 /// The rules for objects, and the bucket for uploads.
 pub(crate) struct S3 {
@@ -53,6 +63,30 @@ impl S3 {
             modified_ms: Some(found.meta.last_modified.timestamp_millis()),
         };
         Ok((Box::new(Pieces(found.into_stream())), file))
+    }
+
+    /// Tags an object of the bucket for uploads as collected. Objects of other buckets are not
+    /// changed.
+    pub(crate) async fn tag(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+    ) -> anyhow::Result<()> {
+        let Some((_, store)) = self.uploads.as_ref().filter(|(url, _)| url.bucket == bucket) else {
+            return Ok(());
+        };
+        let query = [("tagging", "")].into_iter().chain(version.map(|v| ("versionId", v)));
+        let options = SignedUrlOptions::default().with_query(query);
+        let (path, method) = (Path::parse(key)?, axum::http::Method::PUT);
+        let signed = store.signed_url_opts(method, &path, TAG_LIMIT, &options).await?;
+        let client = reqwest::Client::builder().timeout(TAG_LIMIT).build()?;
+        let answer = client.put(signed).body(COLLECTED).send().await;
+        // The URL is a secret while it is valid.
+        answer
+            .and_then(reqwest::Response::error_for_status)
+            .map_err(reqwest::Error::without_url)?;
+        Ok(())
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn run(
             version"
             .to_owned();
         Plan { what, undo }.confirm(args.confirmation).await?;
-        wanted.apply(store, "apply", models, plugins).await?;
+        wanted.apply(store, weir_settings::BY_HAND, models, plugins).await?;
         say!("done; running programs read the settings at their next start");
         Ok(())
     })

@@ -155,3 +155,90 @@ async fn a_deployment_stores_the_settings_of_the_data() -> Result<()> {
     }
     Ok(())
 }
+
+/// A deployment does not undo what a person has set with `weir apply`.
+#[tokio::test]
+async fn a_parameter_that_contradicts_the_database_changes_nothing() -> Result<()> {
+    let mut world = MigrateWorld::new().await?;
+    let _child = world.start()?;
+    let settings = |keep: &str, fields: &str| json!({"Settings": {"TOPICS": "orders", "GROUP_ID": "s.{topic}", "KEEP": keep, "EVENT_FIELDS": fields}});
+    let first = world.ask("Create", settings("400d", "")).await?;
+    assert_eq!((&first["Status"], &first["Data"]["Settings"]), (&"SUCCESS".into(), &"3".into()));
+    let sql = world.database.client().await?;
+    sql.batch_execute(
+        r#"INSERT INTO settings (kind, name, version, value, set_by) VALUES
+            ('retention', '', 2, '{"keep": "90d"}', 'apply'),
+            ('topic', 'orders', 2, '{"model": "events", "event-fields": {"entity_id": "/id"}}', 'apply')"#,
+    )
+    .await?;
+    for (properties, says) in [
+        (settings("400d", "orders=entity_id:/id"), "Keep would change"),
+        (settings("90d", ""), "Topics, TopicModels, EventFields or Dedupe would change"),
+    ] {
+        let answer = world.ask("Update", properties).await?;
+        assert_eq!(answer["Status"], "FAILED", "{answer}");
+        let reason = answer["Reason"].as_str().unwrap_or_default();
+        assert!(reason.contains(says) && reason.contains("weir apply"), "{says}: {answer}");
+    }
+    let count = "SELECT count(*) FROM settings";
+    assert_eq!(sql.query_one(count, &[]).await?.try_get::<_, i64>(0)?, 5, "nothing is stored");
+    let equal = world.ask("Update", settings("90d", "orders=entity_id:/id")).await?;
+    assert_eq!(equal["Status"], "SUCCESS", "{equal}");
+    Ok(())
+}
+
+/// A wrong parameter is refused before the schema exists, with its name.
+#[tokio::test]
+async fn a_wrong_parameter_changes_nothing() -> Result<()> {
+    let mut world = MigrateWorld::new().await?;
+    let _child = world.start()?;
+    let settings = |topics: &str| json!({"TOPICS": topics, "GROUP_ID": "weir.{topic}"});
+    let long = "a".repeat(199);
+    for (properties, says) in [
+        (json!({"Topics": ["a", ""], "Settings": settings("a,")}), "Topics contains an empty name"),
+        (json!({"Topics": ["a b"], "Settings": settings("")}), "Topics contains \"a b\""),
+        (json!({"Topics": [".."], "Settings": settings("..")}), "Topics contains \"..\""),
+        (
+            json!({"Topics": [long.clone()], "Settings": settings(&long)}),
+            "more than 200 characters",
+        ),
+        (
+            json!({"Topics": ["a.b", "a-b"], "Settings": settings("a.b,a-b")}),
+            "Topics contains a.b and a-b, which differ at most in",
+        ),
+        (
+            json!({"Topics": ["a", "a"], "Settings": settings("a,a")}),
+            "Topics contains a and a, which differ at most in",
+        ),
+        (
+            json!({"Topics": ["a"], "Settings": {"TOPICS": "a", "KEEP": "0d"}}),
+            "'0d' for 'Keep <DAYS>'",
+        ),
+        (
+            json!({"Topics": ["a"], "Settings": settings("a,b=readings")}),
+            "TopicModels names topic \"b\", which is not in Topics",
+        ),
+        (
+            json!({"Topics": ["a"], "Settings": {"TOPICS": "a", "EVENT_FIELDS": "b=entity_id:/id"}}),
+            "EventFields names topic \"b\", which is not in Topics",
+        ),
+        (
+            json!({"Topics": ["a"], "Settings": settings("a"), "UploadFolders": "b/=b"}),
+            "UploadFolders names topic \"b\", which is not in Topics",
+        ),
+        (
+            json!({"Topics": ["a"], "Settings": settings("a"), "UploadFolders": "b/"}),
+            "UploadFolders contains \"b/\": give FOLDER=TOPIC",
+        ),
+        (json!({"Topics": ["a"], "Settings": settings("a=nothing")}), "unknown model \"nothing\""),
+    ] {
+        let answer = world.ask("Create", properties).await?;
+        assert_eq!(answer["Status"], "FAILED", "{says}: {answer}");
+        let reason = answer["Reason"].as_str().unwrap_or_default();
+        assert!(reason.contains(says), "{says}: {answer}");
+        assert!(!world.has("events").await?, "{says}: the schema is not touched");
+    }
+    let none = json!({"Topics": [""], "Settings": {"TOPICS": "", "GROUP_ID": "weir.{topic}"}});
+    assert_eq!(world.ask("Create", none).await?["Status"], "SUCCESS");
+    Ok(())
+}

@@ -13,7 +13,7 @@ use lambda_http::{
     request::RequestContext::{ApiGatewayV1, ApiGatewayV2},
 };
 
-use super::path::{self, BasePath};
+use super::path::{self, BasePath, RoutePaths};
 use crate::SourceIp;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -22,8 +22,12 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 ///
 /// The extensions contain the client's path before the API's own path as [`Prefix`](crate::Prefix),
 /// and the client's address as [`SourceIp`]. Accepts payload formats 1.0 and 2.0.
-pub(crate) fn into_request(event: lambda_http::Request, base_path: &BasePath) -> Request {
-    let (prefix, path) = path::split(&event, base_path);
+pub(crate) fn into_request(
+    event: lambda_http::Request,
+    base_path: &BasePath,
+    routes: &RoutePaths,
+) -> Request {
+    let (prefix, path) = path::split(&event, base_path, routes);
     let uri = event
         .uri()
         .query()

@@ -15,7 +15,7 @@ use tower::ServiceExt;
 use weir_function::{Unit, emf_line};
 
 pub use answer::{Answer, RESPONSE_BYTES_MAX};
-pub use path::BasePath;
+pub use path::{BasePath, RoutePaths, prepared};
 
 use crate::{Deadline, Route};
 
@@ -26,23 +26,24 @@ const ANSWER_TIME: Duration = Duration::from_secs(1);
 pub struct Function {
     router: Router,
     base_path: BasePath,
+    routes: RoutePaths,
 }
 
 impl Function {
-    /// Creates a function that passes requests to the router.
-    pub fn new(router: Router, base_path: BasePath) -> Self {
-        Self { router, base_path }
+    /// Creates a function that passes requests to the router, whose paths are `routes`.
+    pub fn new(router: Router, base_path: BasePath, routes: RoutePaths) -> Self {
+        Self { router, base_path, routes }
     }
 
     /// Handles one invocation: converts the event, calls the router and returns the answer for API
-    /// Gateway. It also writes a line with the metrics to stdout.
+    /// Gateway. It also writes a line with the metrics to stdout. The event must be [`prepared`].
     #[expect(clippy::disallowed_methods, reason = "this code reads the system clock")]
     pub async fn handle(&self, event: lambda_http::Request) -> Result<Answer, Error> {
         let (begun, now) = (Instant::now(), SystemTime::now().duration_since(UNIX_EPOCH)?);
         let time_left = event
             .lambda_context_ref()
             .map(|context| Duration::from_millis(context.deadline).saturating_sub(now));
-        let mut request = event::into_request(event, &self.base_path);
+        let mut request = event::into_request(event, &self.base_path, &self.routes);
         if let Some(time_left) = time_left {
             request
                 .extensions_mut()

@@ -4,12 +4,92 @@
 use std::str::FromStr;
 
 use lambda_http::{
-    RequestExt,
+    LambdaEvent, RequestExt,
     aws_lambda_events::apigw::{ApiGatewayProxyRequestContext, ApiGatewayV2httpRequestContext},
-    request::RequestContext::{ApiGatewayV1, ApiGatewayV2},
+    request::{
+        LambdaRequest,
+        RequestContext::{ApiGatewayV1, ApiGatewayV2},
+    },
 };
+use serde_json::Value;
 
 use crate::Prefix;
+
+/// Encodes the path of an HTTP API's event again, before `lambda_http` reads it.
+///
+/// An HTTP API decodes the path in format 2.0. `lambda_http` pastes it into a URL, so that a
+/// decoded `?` or `#` would end the path and hide the query. A character of the query that no URL
+/// may contain would end the function.
+pub fn prepared(event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+    let LambdaEvent { mut payload, context, .. } = event;
+    if let LambdaRequest::ApiGatewayV2(http) = &mut payload {
+        if is_decoded(&http.request_context) {
+            http.raw_path = http
+                .raw_path
+                .take()
+                .map(|path| path.split('%').map(encoded).collect::<Vec<_>>().join("%25"));
+        }
+        http.raw_query_string = http.raw_query_string.take().map(|query| escaped(&query, b"\"#<>"));
+    }
+    LambdaEvent::new(payload, context)
+}
+
+/// Returns whether the path in format 2.0 was decoded. The URLs of Lambda functions send it as the
+/// client wrote it.
+fn is_decoded(context: &ApiGatewayV2httpRequestContext) -> bool {
+    !context.domain_name.as_deref().is_some_and(|domain| domain.contains(".lambda-url."))
+}
+
+/// The paths of the routes.
+#[derive(Debug, Clone, Default)]
+pub struct RoutePaths(Vec<String>);
+
+impl RoutePaths {
+    /// Reads the paths of an OpenAPI document.
+    pub fn declared(document: &Value) -> Self {
+        Self(
+            document["paths"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(path, _)| path.clone())
+                .collect(),
+        )
+    }
+
+    /// Encodes the slashes in a parameter again, which an HTTP API has decoded.
+    ///
+    /// A path that no route has, because it has too many parts, is the one of the route that agrees
+    /// in the most parts. One parameter takes the additional parts.
+    fn rejoined(&self, path: &str) -> Option<String> {
+        let given: Vec<&str> = path.trim_end_matches('/').split('/').skip(1).collect();
+        let is_parameter = |part: &str| part.starts_with('{');
+        let fits = |(part, given): (&&str, &&str)| {
+            if is_parameter(part) { !given.is_empty() } else { part == given }
+        };
+        let mut best: Option<(usize, String)> = None;
+        for route in &self.0 {
+            let parts: Vec<&str> = route.split('/').skip(1).collect();
+            let Some(more) = given.len().checked_sub(parts.len()) else { continue };
+            if more == 0 && parts.iter().zip(&given).all(fits) {
+                return None;
+            }
+            let literal = parts.iter().filter(|part| !is_parameter(part)).count();
+            for (at, _) in
+                parts.iter().enumerate().filter(|(_, part)| more > 0 && is_parameter(part))
+            {
+                let before = parts[..at].iter().zip(&given[..at]).all(fits);
+                let after = parts[at + 1..].iter().zip(&given[at + 1 + more..]).all(fits);
+                if before && after && best.as_ref().is_none_or(|(most, _)| literal >= *most) {
+                    let joined = given[at..=at + more].join("%2F");
+                    let all = [&given[..at], &[joined.as_str()], &given[at + 1 + more..]].concat();
+                    best = Some((literal, format!("/{}", all.join("/"))));
+                }
+            }
+        }
+        best.map(|(_, path)| path)
+    }
+}
 
 /// The path that clients write before the API's own paths, if the event does not contain it. Empty
 /// for no such path.
@@ -32,6 +112,7 @@ impl FromStr for BasePath {
 pub(crate) fn split(
     event: &lambda_http::Request,
     BasePath(base_path): &BasePath,
+    routes: &RoutePaths,
 ) -> (Prefix, String) {
     let raw = event.raw_http_path();
     let (prefix, path) = match event.request_context_ref() {
@@ -44,7 +125,11 @@ pub(crate) fn split(
         _ => ("", raw),
     };
     let prefix = if base_path.is_empty() { encoded(prefix) } else { base_path.clone() };
-    (Prefix(prefix), encoded(if path.is_empty() { "/" } else { path }))
+    let mut path = encoded(if path.is_empty() { "/" } else { path });
+    if matches!(event.request_context_ref(), Some(ApiGatewayV2(context)) if is_decoded(context)) {
+        path = routes.rejoined(&path).unwrap_or(path);
+    }
+    (Prefix(prefix), path)
 }
 
 /// Splits a path in format 2.0, which always begins with the stage. It does not contain the path of
@@ -120,6 +205,15 @@ fn encoded(path: &str) -> String {
     url
 }
 
+/// Encodes these characters, and all that are not visible ASCII.
+fn escaped(text: &str, these: &[u8]) -> String {
+    let encode = |byte: u8| {
+        let is_allowed = byte.is_ascii_graphic() && !these.contains(&byte);
+        if is_allowed { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    text.bytes().map(encode).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use lambda_http::request::from_str;
@@ -149,7 +243,10 @@ mod tests {
 
     #[track_caller]
     fn assert_split(event: &lambda_http::Request, prefix: &str, path: &str) {
-        assert_eq!(split(event, &BasePath::default()), (Prefix(prefix.into()), path.into()));
+        assert_eq!(
+            split(event, &BasePath::default(), &RoutePaths::default()),
+            (Prefix(prefix.into()), path.into())
+        );
     }
 
     const GATEWAYS: &str = "abc.execute-api.eu-central-1.amazonaws.com";
@@ -169,7 +266,11 @@ mod tests {
         assert_split(&http("prod", "api.example.com", "/prod/build"), "", "/build");
         let base_path = "/weir/".parse().unwrap();
         assert_eq!(
-            split(&http("prod", "api.example.com", "/prod/build"), &base_path),
+            split(
+                &http("prod", "api.example.com", "/prod/build"),
+                &base_path,
+                &RoutePaths::default()
+            ),
             (Prefix("/weir".into()), "/build".into())
         );
     }
@@ -235,6 +336,28 @@ mod tests {
             "/prod",
             "/s/a%20b",
         );
+    }
+
+    #[test]
+    fn a_parameter_keeps_its_slashes() {
+        let document = json!({"paths": {"/build": {}, "/build/{build}": {}, "/build/{build}/events": {}, "/v1/subjects/{kind}/{id}": {}}});
+        let routes = RoutePaths::declared(&document);
+        for (path, rejoined) in [
+            ("/build", None),
+            ("/build/a", None),
+            ("/build/a/", None),
+            ("/build/a/events", None),
+            ("/build/a/b", Some("/build/a%2Fb")),
+            ("/build/a/b/events", Some("/build/a%2Fb/events")),
+            ("/build//a", Some("/build/%2Fa")),
+            ("/v1/subjects/x", None),
+            ("/v1/subjects/x/y/z/events", Some("/v1/subjects/x/y%2Fz%2Fevents")),
+            ("/v1/subjects/x//y", Some("/v1/subjects/x/%2Fy")),
+            ("/other/a/b", None),
+            ("/", None),
+        ] {
+            assert_eq!(routes.rejoined(path).as_deref(), rejoined, "{path}");
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn wrong_settings_are_one_clear_line() {
     for (arguments, expected) in [
         (&["--topics", "a=b=c"][..], "bound to the unknown model"),
         (&["--topics", ""], "no topic is bound"),
-        (&["--topics", "+a"], "is not a binding: give TOPIC=MODEL"),
+        (&["--topics", "+a,a"], "is bound twice"),
         (&["--topics", "a b=events"], "is not a topic name"),
         (
             &["--event-fields", "x=entity_id:/id"],

@@ -365,6 +365,7 @@ impl<'a> Decoded<'a> {
             group_id: String::new(),
             gaps: Vec::new(),
             refused_reason: None,
+            reached_ms: None,
         }
     }
 
