@@ -6,7 +6,9 @@ use weir_store::Report;
 
 use crate::markdown::table;
 
-/// The day on which the prices were compared with AWS's pages.
+/// The day of the calculation. No price list could be reached from where it was made: the price of
+/// an event poller unit is from AWS's documentation, that of an Express broker from another
+/// project's code, and the others are those of this page's first version.
 const PRICES_OF: &str = "2026-12-01";
 
 // List prices in dollars, us-east-1.
@@ -180,7 +182,7 @@ pub(crate) fn tables() -> String {
         load("Aurora capacity units (assumed)", &|l| l.database_units.to_string()),
     ];
     format!(
-        "Costs of a month, at the list prices of us-east-1 on {PRICES_OF}:\n\n{}\nThe parts:\n\n{}\nThe load behind them:\n\n{}",
+        "Costs of a month in us-east-1, calculated on {PRICES_OF}. Compare the prices with AWS's pages first; they are at the top of `tests/docs/costs.rs`:\n\n{}\nThe parts:\n\n{}\nThe load behind them:\n\n{}",
         table(head, &ways),
         table(head, &parts),
         table(head, &loads)

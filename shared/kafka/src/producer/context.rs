@@ -60,8 +60,8 @@ impl ClientContext for Context {
             #[cfg(feature = "msk-iam")]
             Some(region) => crate::iam::token(region),
             _ => Err(
-                "cannot create a token for SASL/OAUTHBEARER: give sasl.oauthbearer.method=oidc, or \
-                    choose another mechanism"
+                "cannot create a token for SASL/OAUTHBEARER: this program creates tokens only for \
+                    MSK with IAM; choose another mechanism"
                     .into(),
             ),
         }
