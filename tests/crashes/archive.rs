@@ -21,19 +21,18 @@ use weir_tests::{
 };
 
 /// The time after which a run that reached no further message has ended or hangs.
-const RUN_TIME: Duration = Duration::from_secs(60);
+const RUN_TIME: Duration = Duration::from_mins(1);
 
 /// Returns the coordinates and checksums of all records, in the database and in the archive.
 async fn records(world: &World, dumps: &Dumps) -> anyhow::Result<Vec<String>> {
-    let sql =
-        "SELECT concat_ws(' ', stream, partition, \"offset\", encode(checksum, 'hex')) FROM events";
+    let sql = "SELECT concat_ws(' ', stream, partition, \"offset\", encode(checksum, 'base64')) FROM events";
     let mut all = weir_tests::tables::column(&world.sql, sql).await?;
     let files = world.sql.query(FILES, &[]).await?;
     let files = files.iter().map(ArchivedFile::read).collect::<Result<Vec<_>, _>>()?;
     let mut chunks = ArchiveReader::new(Some(dumps.dumper.blobs.clone())).read(files);
     while let Some(chunk) = chunks.recv().await {
         all.extend(chunk?.1.iter().map(|r| {
-            let checksum: String = r.checksum.iter().map(|byte| format!("{byte:02x}")).collect();
+            let checksum = base64_simd::STANDARD.encode_to_string(&r.checksum);
             format!("{} {} {} {checksum}", r.stream, r.partition, r.offset)
         }));
     }

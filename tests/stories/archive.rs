@@ -145,7 +145,7 @@ async fn listed(api: &Router, filter: &str, limit: usize) -> anyhow::Result<Vec<
         all.extend(page);
         let Some(link) = link else { return Ok(all) };
         let end = link.find(">;").context("a link")?;
-        path = link[1..end].to_owned();
+        link[1..end].clone_into(&mut path);
     }
 }
 

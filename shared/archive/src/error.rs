@@ -15,7 +15,7 @@ pub enum ArchiveError {
         /// The name of the file.
         path: String,
         /// The error of the object store, which names the file, too.
-        error: BlobError,
+        error: Box<BlobError>,
         /// The destination to which the file was written.
         destination: String,
     },
@@ -57,7 +57,11 @@ impl ArchiveError {
     }
 
     pub(crate) fn of(file: &ArchivedFile, error: BlobError) -> Self {
-        Self::File { path: file.path.clone(), error, destination: file.destination.clone() }
+        Self::File {
+            path: file.path.clone(),
+            error: error.into(),
+            destination: file.destination.clone(),
+        }
     }
 
     pub(crate) fn undecodable(file: &ArchivedFile, fault: &dyn std::fmt::Display) -> Self {

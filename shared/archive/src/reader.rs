@@ -31,15 +31,15 @@ impl ArchiveReader {
                 break;
             }
             let copy = self.0.fetch(&file).await?;
-            let (file, sender) = (Arc::new(file), sender.clone());
+            let file = Arc::new(file);
+            let (of, sender) = (file.clone(), sender.clone());
             let read = tokio::task::spawn_blocking(move || {
-                let mut send = |records| sender.blocking_send(Ok((file.clone(), records))).is_ok();
-                LogFile::open(copy)
-                    .and_then(|opened| opened.each_chunk(&mut send))
-                    .map_err(|fault| ArchiveError::undecodable(&file, &fault))
+                let mut send = |records| sender.blocking_send(Ok((of.clone(), records))).is_ok();
+                LogFile::open(copy).and_then(|opened| opened.each_chunk(&mut send))
             });
             // A panic of the decoder is an error of the file, too.
-            read.await.map_err(|error| ArchiveError::Stopped(error.to_string()))??;
+            let read = read.await.map_err(|error| ArchiveError::Stopped(error.to_string()))?;
+            read.map_err(|fault| ArchiveError::undecodable(&file, &fault))?;
         }
         Ok(())
     }

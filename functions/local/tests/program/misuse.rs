@@ -80,7 +80,7 @@ async fn wrong_settings_are_named() -> Result<()> {
             &["--topics", "build_events=nothing"],
             r#"topic "build_events" is bound to the unknown model "nothing"; the models are: events, builds, readings, cdevents"#,
         ),
-        (&["--topics", "orders"], "--topics"),
+        (&["--topics", "=events"], "--topics"),
         (&["--topics", "a=events,a=builds"], "a"),
         (&["--plugins", "nope"], r#"unknown plugin "nope"; the plugins are: daily_totals"#),
         (&["--plugins", "daily_totals,daily_totals"], "is enabled twice"),
