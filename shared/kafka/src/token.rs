@@ -74,7 +74,7 @@ impl Tokens {
         Ok(region.map_or(Self::None, |region| Self::MskIam(region.to_owned())))
     }
 
-    /// Returns a new token. Blocks; librdkafka calls it on a thread of its own.
+    /// Returns a new token. Blocks; librdkafka calls it on its own thread.
     pub fn token(&self) -> Result<OAuthToken, Box<dyn Error>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let token = runtime.block_on(async {

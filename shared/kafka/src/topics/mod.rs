@@ -45,6 +45,7 @@ pub(crate) fn with_reason(
             Ok(()) => error,
             Err(reason) => BrokerError::Unreachable(format!("{reason:#}")),
         },
+        Err(reason @ BrokerError::Token(_)) => reason,
         _ => error,
     }
 }
