@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Context;
 use tempfile::TempDir;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
-use weir_blob::{BlobConfig, BlobUrl, Format, Manifest, UtcDay, layout};
+use weir_blob::{BlobConfig, BlobUrl, Format, Manifest, UtcDay};
 use weir_dump::{DumpConfig, DumpError, Dumper, Found, Outcome, Progress, Which, verify};
 use weir_model::{Micros, models};
 use weir_store::Store;
@@ -95,9 +95,7 @@ impl Dumps {
 
     /// Returns a day's manifest.
     pub async fn manifest(&self, model: &str, text: &str) -> anyhow::Result<Manifest> {
-        let path = [&layout::day(model, day(text)?), "/", layout::MANIFEST].concat();
-        let json = self.dumper.blobs.get(&path).await?.context("a manifest")?;
-        Manifest::parse(&json).map_err(anyhow::Error::msg)
+        self.dumper.blobs.manifest(model, day(text)?).await?.context("a manifest")
     }
 
     /// Returns the result of `weir dump verify`.

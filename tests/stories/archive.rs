@@ -115,7 +115,7 @@ impl Archived {
     }
 
     fn file(&self, topic: &str) -> std::path::PathBuf {
-        let name = format!("events/dt=2024-05-04/topic={topic}/part-00000.parquet");
+        let name = format!("events/parquet/dt=2024-05-04/topic={topic}/part-00000.parquet");
         self.dumps.folder.path().join(name)
     }
 }
@@ -246,7 +246,10 @@ async fn every_model_is_rebuilt_from_the_archive() -> anyhow::Result<()> {
         let text = refused.map(|_| ()).expect_err("a damaged file").to_string();
         // The reader notices a changed byte before it decodes one.
         ensure!(content != Some(&bad[..]) || text.contains("SHA-256"), "{text}");
-        ensure!(text.contains("events/dt=2024-05-04/topic=readings/part-00000.parquet"), "{text}");
+        ensure!(
+            text.contains("events/parquet/dt=2024-05-04/topic=readings/part-00000.parquet"),
+            "{text}"
+        );
         assert_eq!(tables::rows(&world.sql, "readings").await?, before[1]);
         let api = archived.api()?;
         let (status, body, _) =
