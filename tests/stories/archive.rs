@@ -199,6 +199,73 @@ async fn lists_and_events_are_the_same_before_and_after_the_move() -> anyhow::Re
     Ok(())
 }
 
+/// A day in the layout of the first version and a day in the present layout are one archive.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn days_in_both_layouts_are_one_archive() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let dumps = Dumps::of(world.store()?, &[Format::Parquet])?;
+    dumps.copy_first_layout()?;
+    dumps.restored("events", "2024-05-04").await?;
+    // The database knows the dump, as that of the first version did.
+    world
+        .sql
+        .execute(
+            "INSERT INTO dumps (destination, model, day, snapshot, records, bytes, dumped_at)
+             VALUES ($1, 'events', '2024-05-04', pg_current_snapshot(), 13, 11240, $2::text::timestamptz)",
+            &[
+                &dumps.dumper.blobs.url().to_string(),
+                &dumps.manifest("events", "2024-05-04").await?.dumped_at,
+            ],
+        )
+        .await?;
+    world.deliver(event(readings(0..20))).await?;
+    age(&world.sql, "arrived_at > '2025-01-01'", 2024, 6).await?;
+    dumps.one("events", "2024-06-04").await?;
+    let archived = Archived { world, dumps };
+    let (api, world) = (archived.api()?, &archived.world);
+    let list = "topic=readings&outcome=any";
+    let before = listed(&api, list, 1000).await?;
+    ensure!(before.len() == 28, "{} events", before.len());
+    replay::model(&archived.writer(), "readings", &Selection::default(), &|_, _| ()).await?;
+    let rows = tables::rows(&world.sql, "readings").await?;
+    let done = archived.retain().await?;
+    ensure!(done.dropped.len() == 2 && done.dropped.iter().all(|m| m.is_archived), "{done:?}");
+    let paths = tables::column(&world.sql, "SELECT path FROM archived_files ORDER BY path").await?;
+    assert_eq!(
+        paths,
+        [
+            "events/dt=2024-05-04/topic=build_events/part-00000.parquet",
+            "events/dt=2024-05-04/topic=orders/part-00000.parquet",
+            "events/dt=2024-05-04/topic=readings/part-00000.parquet",
+            "events/parquet/dt=2024-06-04/topic=readings/part-00000.parquet",
+        ]
+    );
+    assert_eq!(world.count("SELECT count(*) FROM events").await?, 0);
+    for limit in [1000, 7] {
+        ensure!(listed(&api, list, limit).await? == before, "{limit}");
+    }
+    let done =
+        replay::model(&archived.writer(), "readings", &Selection::default(), &|_, _| ()).await?;
+    ensure!(done.rebuilt && done.refused == 0, "{done:?}");
+    assert_eq!(tables::rows(&world.sql, "readings").await?, rows);
+    for day in ["2024-05-04", "2024-06-04"] {
+        assert_eq!(archived.dumps.verified("events", day).await?, Found::Removed, "{day}");
+    }
+    // A day that comes back is dumped again in the present layout, and moved again.
+    archived.dumps.restored("events", "2024-05-04").await?;
+    archived.dumps.one("events", "2024-05-04").await?;
+    ensure!(!archived.dumps.files()?.iter().any(|file| file.starts_with("events/dt=")));
+    assert_eq!(archived.retain().await?.dropped.len(), 1);
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM archived_files WHERE path LIKE 'events/parquet/dt=%'")
+            .await?,
+        4
+    );
+    ensure!(listed(&api, list, 1000).await? == before);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_model_is_rebuilt_from_the_archive() -> anyhow::Result<()> {
     let archived = Archived::new().await?;

@@ -112,7 +112,6 @@ mod tests {
         for path in [
             "/dumps/readings/2026-01-02/csv/dt=2026-01-02/part-00000.csv.gz",
             "/dumps/readings/2026-01-02/part-00000.json.gz",
-            "/dumps/readings/2026-01-02/",
             "/dumps/readings/2026-01-03/json/dt=2026-01-03/part-00000.json.gz",
             "/dumps/readings/2026-01-03",
             "/dumps/readings/2026-02-30",
