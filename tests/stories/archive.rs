@@ -352,7 +352,11 @@ async fn a_month_without_whole_parquet_files_stays() -> anyhow::Result<()> {
     let good = std::fs::read(&file)?;
     // The files were verified long ago, and one was damaged or lost since then.
     assert_eq!(archived.dumps.verified("events", "2024-05-04").await?, Found::Equal);
-    for content in [Some(&good[1..]), None] {
+    // The name of the writer has the same length, and the rows are the same.
+    let mut renamed = good.clone();
+    let name = renamed.windows(5).rposition(|bytes| bytes == b"weir ").context("a name")?;
+    renamed[name] = b'W';
+    for content in [Some(&good[1..]), Some(&renamed[..]), None] {
         match content {
             Some(content) => std::fs::write(&file, content)?,
             None => std::fs::remove_file(&file)?,
@@ -365,6 +369,35 @@ async fn a_month_without_whole_parquet_files_stays() -> anyhow::Result<()> {
     assert_eq!(archived.world.count("SELECT count(*) FROM events").await?, all - june);
     std::fs::write(&file, good)?;
     assert_eq!(archived.retain().await?.dropped.len(), 1);
+    Ok(())
+}
+
+/// A person deletes a record with SQL after its file was verified, and before the month is dropped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_month_whose_files_have_other_records_stays() -> anyhow::Result<()> {
+    let archived = Archived::new().await?;
+    let world = &archived.world;
+    let delete = "DELETE FROM event_records WHERE arrived_at < '2024-06-01' AND ctid IN
+        (SELECT ctid FROM event_records WHERE arrived_at < '2024-06-01' LIMIT 1)";
+    let dropping = |progress: &str| {
+        if progress == "dropping events_2024_05" {
+            let deleted = tokio::task::block_in_place(|| {
+                tokio::runtime::Handle::current().block_on(world.sql.execute(delete, &[]))
+            });
+            assert_eq!(deleted.expect("it is deleted"), 1);
+        }
+    };
+    let all = world.count("SELECT count(*) FROM events").await?;
+    let dumper = &archived.dumps.dumper;
+    let refused = retain(dumper, &Keep::of_log(100), instant(NOW)?, &[], &dropping).await;
+    let text = refused.map(|_| ()).expect_err("other records").to_string();
+    ensure!(
+        text.starts_with("the dumps of events_2024_05 do not have the records of the database"),
+        "{text}"
+    );
+    assert_eq!(world.count("SELECT count(*) FROM events").await?, all - 1);
+    assert_eq!(world.count("SELECT count(*) FROM archived_files").await?, 0);
+    assert_eq!(world.count("SELECT count(*) FROM event_removals").await?, 0);
     Ok(())
 }
 

@@ -85,3 +85,69 @@ impl Blobs {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::BlobUrl;
+
+    const DAY: &str = "2026-01-02";
+
+    /// Returns a manifest with one file.
+    fn manifest(version: u32, model: &str, name: &str) -> Vec<u8> {
+        let file = serde_json::json!({"name": name, "format": "json", "rows": 0, "bytes": 0, "sha256": "", "content": ""});
+        serde_json::json!({"version": version, "model": model, "day": DAY, "rows": 0, "bytes": 0,
+            "files": [file], "offsets": [], "schema": [], "key": [], "writer": "", "dumped_at": ""})
+        .to_string()
+        .into_bytes()
+    }
+
+    #[tokio::test]
+    async fn a_day_in_both_layouts_is_one_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(&BlobUrl::File(folder.path().to_owned())).unwrap();
+        let day: UtcDay = DAY.parse().unwrap();
+        assert_eq!(blobs.days("readings").await.unwrap(), BTreeMap::new());
+        let first = Layout::Days.manifest("readings", day);
+        blobs.put(&first, manifest(1, "readings", "part-00000.json.gz")).await.unwrap();
+        blobs.put("readings/dt=2026-01-03/part-00000.json.gz", Vec::new()).await.unwrap();
+        let found = blobs.manifest("readings", day).await.unwrap().unwrap();
+        assert_eq!(found.path(&found.files[0]), "readings/dt=2026-01-02/part-00000.json.gz");
+        assert_eq!(blobs.days("readings").await.unwrap().len(), 2, "one has no manifest");
+        assert_eq!(blobs.dumped_days("readings").await.unwrap(), BTreeSet::from([day]));
+        let name = layout::file(crate::Format::Json, day, None);
+        let present = Layout::Tables.manifest("readings", day);
+        blobs.put(&present, manifest(2, "readings", &name)).await.unwrap();
+        let found = blobs.manifest("readings", day).await.unwrap().unwrap();
+        assert_eq!(found.path(&found.files[0]), "readings/json/dt=2026-01-02/part-00000.json.gz");
+        assert_eq!(blobs.days("readings").await.unwrap()[&day], Layout::Tables);
+        assert_eq!(blobs.dumped_days("readings").await.unwrap(), BTreeSet::from([day]));
+        blobs.delete_manifest("readings", day).await.unwrap();
+        assert_eq!(blobs.dumped_days("readings").await.unwrap(), BTreeSet::new());
+    }
+
+    #[tokio::test]
+    async fn a_manifest_that_is_not_that_of_its_day_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(&BlobUrl::File(folder.path().to_owned())).unwrap();
+        let day: UtcDay = DAY.parse().unwrap();
+        let name = layout::file(crate::Format::Json, day, None);
+        for (json, says) in [
+            (manifest(2, "builds", &name), "is a manifest of builds 2026-01-02, version 2"),
+            (manifest(1, "readings", &name), "is a manifest of readings 2026-01-02, version 1"),
+            (
+                manifest(3, "readings", &name),
+                "has version 3, but this program reads versions 1 to 2",
+            ),
+            (manifest(2, "readings", "../x/part-0"), "has the file name \"../x/part-0\""),
+            (b"{}".to_vec(), "is not a valid manifest"),
+        ] {
+            blobs.put(&Layout::Tables.manifest("readings", day), json).await.unwrap();
+            let error = blobs.manifest("readings", day).await.unwrap_err().to_string();
+            let begin = format!("_manifests/readings/dt=2026-01-02.json {says}");
+            assert!(error.starts_with(&begin), "{error}");
+            // It is not read as if the day had no dump.
+            assert!(blobs.find_manifest("readings", day).await.unwrap().is_some());
+        }
+    }
+}
