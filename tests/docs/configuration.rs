@@ -48,19 +48,20 @@ fn variable_of(arg: &Arg) -> String {
     arg.get_env().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-fn functions() -> [Program; 5] {
+fn functions() -> [Program; 6] {
     [
         Program::function::<weir_ingest::FunctionSettings>("ingest"),
         Program::function::<weir_api::FunctionSettings>("api"),
         Program::function::<weir_dump::FunctionSettings>("dump"),
         Program::function::<weir_collect::FunctionSettings>("collect"),
         Program::function::<weir_migrate::MigrateConfig>("migrate"),
+        Program::function::<weir::AdminSettings>("admin"),
     ]
 }
 
 /// Makes the rows of the tables.
 struct Pages {
-    functions: [Program; 5],
+    functions: [Program; 6],
     parameters: Parameters,
 }
 

@@ -40,6 +40,8 @@ pub struct Dumper {
 pub enum Which {
     /// The day before `today`, and every earlier day that is stale or missing.
     Daily,
+    /// Every earlier day that is stale or missing. It continues [`Daily`](Self::Daily).
+    Due,
     /// One day.
     Day(UtcDay),
     /// The days from the first to the last, both included. State models are left out, because their
@@ -194,7 +196,7 @@ impl Dumper {
     ) -> Result<Vec<(String, UtcDay)>, DumpError> {
         let yesterday = today.before();
         let (first, last) = match which {
-            Which::Daily => (yesterday, yesterday),
+            Which::Daily | Which::Due => (yesterday, yesterday),
             Which::Day(day) => (day, day),
             Which::Range(from, to) => (from, to),
         };
@@ -226,7 +228,7 @@ impl Dumper {
         };
         let mut days = Vec::new();
         let mut day = last;
-        loop {
+        while which != Which::Due {
             let there = series.iter().filter(|model| !is_removed(model, day));
             days.extend(there.map(|model| (model.clone(), day)));
             if day == first {
@@ -238,21 +240,27 @@ impl Dumper {
             for model in states {
                 // The table has only the present state. An existing dump of an earlier day is not
                 // overwritten with it.
-                let there = last != yesterday
+                let there = (last != yesterday || which == Which::Due)
                     && self
                         .blobs
                         .get(&[&layout::day(&model, last), "/", layout::MANIFEST].concat())
                         .await?
                         .is_some();
-                if there { outcome.kept.push((model, last)) } else { days.push((model, last)) }
+                match there {
+                    true if which == Which::Due => {}
+                    true => outcome.kept.push((model, last)),
+                    false => days.push((model, last)),
+                }
             }
         }
-        if which == Which::Daily {
+        if matches!(which, Which::Daily | Which::Due) {
             let destination = self.blobs.url().to_string();
             let known =
                 freshness::states(connection.client(), &destination, &series, UtcDay::FIRST, last)
                     .await?;
-            let due = known.into_iter().filter(|k| k.standing != Standing::Dumped && k.day != last);
+            let due = known.into_iter().filter(|k| k.standing != Standing::Dumped);
+            // The daily run dumps the newest day anyway.
+            let due = due.filter(|k| which == Which::Due || k.day != last);
             days.extend(due.map(|k| (k.model, k.day)));
         }
         Ok(days)

@@ -25,7 +25,7 @@ pub struct MigrateConfig {
     #[command(flatten)]
     pub msk: MskConfig,
 
-    /// Login method of the database roles weir_ingest, weir_api and weir_dump
+    /// Login method of the database roles weir_ingest, weir_api, weir_dump and weir_operator
     ///
     /// Each role has only the rights that its function needs.
     #[expect(clippy::doc_markdown, reason = "shown by --help")]

@@ -1,0 +1,169 @@
+//! `weir --aws STACK …`: sends a command to the function, part by part.
+
+use std::{ffi::OsString, time::Duration};
+
+use indicatif::ProgressBar;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+use weir_aws::{AwsError, InvokeError, Lambda};
+
+use super::{
+    allowed, function_name, identity,
+    protocol::{Answer, Event, Next, Run, Watched},
+};
+use crate::{
+    Exit,
+    confirm::{self, Confirmation},
+    output, progress,
+    random::random,
+};
+
+/// The time between two requests for the progress.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Runs the command of this process in a stack.
+pub(crate) async fn run(stack: &str, line: &[OsString]) -> Result<(), Exit> {
+    let arguments = without_aws(line)?;
+    allowed::check(&arguments)?;
+    let lambda = Lambda::new().await.map_err(Exit::usage)?;
+    let admin = Remote { lambda, function: function_name(stack) };
+    tokio::select! {
+        ended = admin.command(arguments) => ended,
+        stopped = tokio::signal::ctrl_c() => {
+            stopped.map_err(Exit::failed)?;
+            Err(Exit::failed(format!(
+                "stopped waiting: the step that runs in {} goes on to its end, at most 15 minutes, \
+                    and no other one begins; run the command again to do the rest",
+                admin.function
+            )))
+        }
+    }
+}
+
+/// Returns the arguments without the name of the program and without `--aws`.
+fn without_aws(line: &[OsString]) -> Result<Vec<String>, Exit> {
+    let mut arguments = Vec::new();
+    let mut given = line.iter().skip(1);
+    while let Some(argument) = given.next() {
+        let argument = argument
+            .to_str()
+            .ok_or_else(|| Exit::usage("an argument is not UTF-8, so it cannot be sent"))?;
+        match argument {
+            "--aws" => drop(given.next()),
+            other if other.starts_with("--aws=") => {}
+            other => arguments.push(other.to_owned()),
+        }
+    }
+    Ok(arguments)
+}
+
+/// The function of a stack.
+struct Remote {
+    lambda: Lambda,
+    function: String,
+}
+
+impl Remote {
+    /// Runs a command, and asks the person where it needs a confirmation.
+    async fn command(&self, mut arguments: Vec<String>) -> Result<(), Exit> {
+        let Err(shown) = self.parts(&arguments, "").await? else { return Ok(()) };
+        // The function asks nobody: the question is for the person here.
+        confirm::question(Confirmation { yes: false }).await?;
+        arguments.push("--yes".to_owned());
+        self.parts(&arguments, &shown).await?.map_err(|_| {
+            Exit::failed("nothing was changed: the function asks for a confirmation again")
+        })
+    }
+
+    /// Runs a command part by part and prints its output, except what was `shown` before. The inner
+    /// error is the output with the question.
+    async fn parts(&self, arguments: &[String], shown: &str) -> Result<Result<(), String>, Exit> {
+        let id = uuid::Builder::from_random_bytes(random()?).into_uuid();
+        let (actor, proof) = identity::own(&self.function, id).await.map_err(Exit::failed)?;
+        let mut run = Run {
+            id,
+            arguments: arguments.to_vec(),
+            actor,
+            proof,
+            parts: 0,
+            state: serde_json::Value::Null,
+        };
+        let spinner = progress::spinner(&self.function);
+        loop {
+            let id = run.id;
+            let event = Event::Run(run);
+            let answer = tokio::select! {
+                answer = self.invoke::<Answer>(&event) => answer,
+                never = self.watch(&spinner, id) => never,
+            };
+            let Event::Run(sent) = event else { unreachable!("it was made above") };
+            run = sent;
+            let Answer { stdout, stderr, next } = answer.inspect_err(|_| {
+                spinner.finish_and_clear();
+            })?;
+            // The plan is the same as before the question.
+            let new = stdout.strip_prefix(shown).unwrap_or(&stdout);
+            spinner.suspend(|| output::copy(new, &stderr));
+            match next {
+                Next::Part(state) => {
+                    run.parts += 1;
+                    run.state = state;
+                }
+                Next::Question => {
+                    spinner.finish_and_clear();
+                    return Ok(Err(stdout));
+                }
+                Next::Ended(0) => {
+                    spinner.finish_and_clear();
+                    return Ok(Ok(()));
+                }
+                Next::Ended(status) => {
+                    spinner.finish_and_clear();
+                    return Err(Exit::reported(status));
+                }
+            }
+        }
+    }
+
+    /// Shows the progress. It never ends: the other invocation does.
+    async fn watch<T>(&self, spinner: &ProgressBar, id: Uuid) -> T {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            // Without a terminal, nothing is shown.
+            if spinner.is_hidden() {
+                continue;
+            }
+            // The next look may succeed.
+            if let Ok(Watched { progress: Some(progress) }) = self.invoke(&Event::Watch(id)).await {
+                spinner.set_message(format!("{}: {progress}", self.function));
+            }
+        }
+    }
+
+    async fn invoke<A: DeserializeOwned>(&self, event: &Event) -> Result<A, Exit> {
+        let body = serde_json::to_vec(event).map_err(Exit::failed)?;
+        let answer = self.lambda.invoke(&self.function, &body).await;
+        serde_json::from_slice(&answer.map_err(exit_of)?).map_err(|error| {
+            Exit::failed(format!("cannot read the answer of {}: {error}", self.function))
+        })
+    }
+}
+
+/// Returns the exit for an error of the invocation, with the remedy.
+fn exit_of(error: InvokeError) -> Exit {
+    let text = error.to_string();
+    match error {
+        InvokeError::NotFound { .. } => Exit::usage(format!(
+            "{text}: give the name of the stack with --aws, and its region with AWS_REGION"
+        )),
+        InvokeError::Refused { function, status, .. } if status == 403 => Exit::usage(format!(
+            "{text}; you need lambda:InvokeFunction on {function}, as the stack's policy \
+                AdminInvokePolicy allows it"
+        )),
+        InvokeError::Aws(AwsError::NoRegion | AwsError::Credentials(_)) => Exit::usage(text),
+        InvokeError::Lost { .. } => {
+            Exit::failed(format!("{text}; the command may run until its end, see the table audit"))
+        }
+        _ => Exit::failed(text),
+    }
+}
