@@ -25,6 +25,8 @@ const DAYS_MAX: i32 = 3660;
 pub struct Dumper {
     /// The database.
     pub store: Store,
+    /// A replica of the database, from which days are read.
+    pub reader: Option<Store>,
     /// The models that the program knows.
     pub models: Models,
     /// The destination.
@@ -90,11 +92,18 @@ impl Dumper {
         let names = config.models(models)?;
         Ok(Self {
             store,
+            reader: None,
             models: models.clone(),
             blobs: Blobs::create(config.url()?)?,
             names,
             formats: config.formats(),
         })
+    }
+
+    /// Reads the days from a replica of the database, if there is one.
+    #[must_use]
+    pub fn with_reader(self, reader: Option<Store>) -> Self {
+        Self { reader, ..self }
     }
 
     /// Runs the dumps. `today` is the day of the scheduled time, and only earlier days are dumped.
@@ -148,7 +157,8 @@ impl Dumper {
         deadline: Instant,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Done, DumpError> {
-        let job = DayJob {
+        let mut job = DayJob {
+            reader: self.reader.as_ref(),
             models: &self.models,
             blobs: &self.blobs,
             model,
@@ -177,6 +187,8 @@ impl Dumper {
                 {
                     tracing::debug!(model, %day, %error, attempt, "transient error, retrying the \
                         day");
+                    // A replica cancels a long read that delays its own work.
+                    job.reader = None;
                     tokio::time::sleep(backoff).await;
                     backoff *= 2;
                 }

@@ -17,7 +17,7 @@ use weir_kafka::KafkaConfig;
 use weir_model::Models;
 use weir_plugin::Plugins;
 use weir_settings::{DataSettings, DataTables, Wanted, WriterConfig};
-use weir_store::{Store, Writer};
+use weir_store::{ReaderConfig, Store, Writer};
 
 use crate::{
     Exit,
@@ -74,6 +74,10 @@ pub struct Settings {
     /// The dumps that can be read without a key.
     #[command(flatten)]
     pub public: PublicDumps,
+
+    /// The replica of the database.
+    #[command(flatten)]
+    pub reader: ReaderConfig,
 
     /// Ingest.
     #[command(flatten)]

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::{Store, StoreError};
+
 /// The settings of the database.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DatabaseConfig {
@@ -51,6 +53,29 @@ pub struct DatabaseConfig {
     /// A session then keeps no settings: the time limits are those of the database role.
     #[arg(skip)]
     pub pooled: bool,
+}
+
+/// The settings of a reader of the database.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ReaderConfig {
+    /// Replica of the database, from which lists and dumps are read
+    ///
+    /// For example the reader endpoint of an Aurora cluster. Without user and password in the URL,
+    /// Weir logs in with `--database-secret-arn`. Lists of the API may then lack the newest rows.
+    /// A dump waits until the replica has all rows that it must have.
+    #[arg(long, env = "DATABASE_READER_URL", value_name = "URL", hide_env_values = true)]
+    pub database_reader_url: Option<SecretString>,
+}
+
+impl ReaderConfig {
+    /// Returns the reader of a database, if there is one. It does not connect.
+    pub fn store(&self, database: &DatabaseConfig) -> Result<Option<Store>, StoreError> {
+        let reader = |url: &SecretString| {
+            let database_url = Some(url.clone());
+            Store::new(&DatabaseConfig { database_url, pooled: false, ..database.clone() })
+        };
+        self.database_reader_url.as_ref().map(reader).transpose()
+    }
 }
 
 impl DatabaseConfig {

@@ -5,6 +5,7 @@ use clap::{Arg, Command};
 const CONNECTION: &[&str] = &[
     "data-dir",
     "database-url",
+    "database-reader-url",
     "database-secret-arn",
     "database-iam-region",
     "postgres-bin",

@@ -28,6 +28,7 @@ fn the_template_sets_what_the_function_and_its_commands_know() -> Result<()> {
     for needed in [
         "DATABASE_URL",
         "DATABASE_IAM_REGION",
+        "DATABASE_READER_URL",
         "DATABASE_SECRET_ARN",
         "CONNECT_TIMEOUT",
         "STATEMENT_TIMEOUT",
