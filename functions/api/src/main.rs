@@ -83,7 +83,7 @@ async fn start(settings: FunctionSettings) -> anyhow::Result<Api> {
         base_path,
         ..
     } = settings;
-    let replica = replica.store(&writer.database)?;
+    let replica = Store::of_reader(&replica, &writer.database)?;
     writer.database.pooled = database_pooled;
     let wanted = Wanted::of(&writer.data)?;
     wanted.check(&models::builtin(), &weir_plugin::builtin())?;

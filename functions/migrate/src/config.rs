@@ -1,5 +1,7 @@
 //! The settings of the function.
 
+use std::path::PathBuf;
+
 use weir_kafka::{KafkaConfig, MskConfig};
 use weir_settings::DataFlags;
 use weir_store::{DatabaseConfig, DatabaseRoles};
@@ -24,6 +26,10 @@ pub struct MigrateConfig {
     /// Kafka as MSK.
     #[command(flatten)]
     pub msk: MskConfig,
+
+    /// Folder with TOML files of the settings of the data, which each deployment applies
+    #[arg(long, env = "SETTINGS_DIR", value_name = "DIR")]
+    pub settings_dir: Option<PathBuf>,
 
     /// Login method of the database roles weir_ingest, weir_api, weir_dump and weir_operator
     ///

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::{Store, StoreError};
-
 /// The settings of the database.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DatabaseConfig {
@@ -68,13 +66,10 @@ pub struct ReaderConfig {
 }
 
 impl ReaderConfig {
-    /// Returns the reader of a database, if there is one. It does not connect.
-    pub fn store(&self, database: &DatabaseConfig) -> Result<Option<Store>, StoreError> {
-        let reader = |url: &SecretString| {
-            let database_url = Some(url.clone());
-            Store::new(&DatabaseConfig { database_url, pooled: false, ..database.clone() })
-        };
-        self.database_reader_url.as_ref().map(reader).transpose()
+    /// Returns the settings of the reader of a database, if there is one.
+    pub(crate) fn of(&self, database: &DatabaseConfig) -> Option<DatabaseConfig> {
+        let url = self.database_reader_url.clone()?;
+        Some(DatabaseConfig { database_url: Some(url), pooled: false, ..database.clone() })
     }
 }
 

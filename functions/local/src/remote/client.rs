@@ -167,3 +167,16 @@ fn exit_of(error: InvokeError) -> Exit {
         _ => Exit::failed(text),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stack_is_not_sent() {
+        for line in ["weir --aws shop failures list", "weir failures --aws=shop list"] {
+            let line: Vec<OsString> = line.split(' ').map(Into::into).collect();
+            assert_eq!(without_aws(&line).unwrap(), ["failures", "list"]);
+        }
+    }
+}

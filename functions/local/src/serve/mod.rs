@@ -109,7 +109,7 @@ pub(crate) async fn run(
             || settings.data_dir.is_dir();
         let dumper =
             has_place.then(|| dumps::dumper(settings, models, &database.store)).transpose()?;
-        let replica = settings.reader.store(&settings.ingest.database)?;
+        let replica = Store::of_reader(&settings.reader, &settings.ingest.database)?;
         let state = state.with_replica(replica).with_dumps(Dumps::new(
             dumper.as_ref().map(|dumper| dumper.blobs.clone()),
             &settings.public.public_dumps,
