@@ -111,7 +111,11 @@ pub(crate) async fn with<T>(
     work: impl AsyncFnOnce(&Store) -> Result<T, Exit>,
 ) -> Result<T, Exit> {
     let begun = match &settings.audited {
-        Some(action) => begin(store, action).await,
+        Some(action) => {
+            // A database that is away is the error of the command.
+            store.ping().await?;
+            begin(store, action).await
+        }
         None => None,
     };
     let done = work(store).await;
