@@ -91,7 +91,7 @@ impl Cluster {
         let health = Arc::new(DatabaseHealth(reader.clone()));
         let limits = HttpLimits::default();
         let state = ApiState::new(self.writer.clone(), reader, Access::Open, limits, health, "1")
-            .with_replica(Some(self.replica.clone()));
+            .with_replica(Some(&self.replica));
         weir_api::router(state, &Plugins::default()).map_err(anyhow::Error::msg)
     }
 }

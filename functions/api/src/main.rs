@@ -160,7 +160,7 @@ impl Parts {
         let state =
             ApiState::new(writer, reader, access, limits, health, env!("CARGO_PKG_VERSION"))
                 .with_dumps(self.dumps.clone())
-                .with_replica(self.replica.clone());
+                .with_replica(self.replica.as_ref());
         let table = RouteTable::new(&models::builtin()).map_err(StoreError::Setting)?;
         Ok((table.routes(state.clone(), &plugins, None), state))
     }

@@ -131,9 +131,9 @@ impl ApiState {
     /// Reads lists from a replica of the database, if there is one. Must be called before the state
     /// is cloned.
     #[must_use]
-    pub fn with_replica(mut self, replica: Option<Store>) -> Self {
+    pub fn with_replica(mut self, replica: Option<&Store>) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.0) {
-            shared.replica = replica.as_ref().map(ListReads::new);
+            shared.replica = replica.map(ListReads::new);
         }
         self
     }

@@ -239,14 +239,11 @@ impl Dumper {
             removed.iter().any(|(of, days)| of == model && days.contains(&day.number()))
         };
         let mut days = Vec::new();
-        let mut day = last;
-        while which != Which::Due {
-            let there = series.iter().filter(|model| !is_removed(model, day));
-            days.extend(there.map(|model| (model.clone(), day)));
-            if day == first {
-                break;
-            }
-            day = day.before();
+        let mut day = (which != Which::Due).then_some(last);
+        while let Some(this) = day {
+            let there = series.iter().filter(|model| !is_removed(model, this));
+            days.extend(there.map(|model| (model.clone(), this)));
+            day = (this != first).then(|| this.before());
         }
         if !matches!(which, Which::Range(..)) {
             for model in states {

@@ -1,5 +1,5 @@
-//! The table `audit` for commands on this machine. The function `admin` writes the rows of its own
-//! commands.
+//! The table `audit` for commands on this machine. The function `admin` writes the rows of the
+//! commands that it runs.
 
 use clap::{Arg, ArgAction};
 use uuid::Uuid;

@@ -30,7 +30,6 @@ pub(crate) fn read() -> Result<Settings, Exit> {
 }
 
 /// Returns the arguments of this process.
-#[expect(clippy::disallowed_methods, reason = "this code reads the command line")]
 pub(crate) fn line() -> Vec<OsString> {
     std::env::args_os().collect()
 }

@@ -52,7 +52,7 @@ pub(crate) enum Left {
 struct Part {
     folder: PathBuf,
     state: Value,
-    part_ends: Instant,
+    ends: Instant,
     limit: Instant,
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn begin() -> Result<(), Exit> {
         serde_json::from_slice(&text).map_err(|error| cannot(&error))?;
     let now = Instant::now();
     // `begin` is called once.
-    let _ = PART.set(Part { folder, state, part_ends: now + part, limit: now + limit });
+    let _ = PART.set(Part { folder, state, ends: now + part, limit: now + limit });
     Ok(())
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn state<S: DeserializeOwned>() -> Result<Option<S>, Exit> {
 
 /// Returns the time after which the next step belongs to the next part.
 pub(crate) fn ends() -> Option<Instant> {
-    PART.get().map(|part| part.part_ends)
+    PART.get().map(|part| part.ends)
 }
 
 /// Returns whether the next step belongs to the next part.
@@ -112,7 +112,7 @@ pub(crate) fn go_on(state: &impl Serialize) -> Exit {
     }
 }
 
-/// Ends the command, because it needs a confirmation. `None` if the command can ask by itself.
+/// Ends the command, because it needs a confirmation. `None` if the command asks on its terminal.
 pub(crate) fn ask() -> Option<Exit> {
     is_one().then(|| leave(&Left::Question))
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, io, path::Path};
 use anyhow::{Context, Result, bail, ensure};
 use weir_settings::{DataTables, Given};
 
-/// Reads the TOML files of a folder. A folder that does not exist has none.
+/// Reads the TOML files of a folder. A folder that does not exist contains no file.
 pub(crate) fn read(folder: &Path) -> Result<DataTables> {
     let mut tables = DataTables::default();
     let entries = match fs::read_dir(folder) {
@@ -39,8 +39,8 @@ pub(crate) fn read(folder: &Path) -> Result<DataTables> {
 
 /// Checks that the files contain only what no parameter sets.
 ///
-/// The function `collect` reads the parameters, because it works without the database. So a model or
-/// a field that only a file names would be unknown to it.
+/// The function `collect` reads the parameters, because it works without the database. So a model
+/// or a field that only a file names would be unknown to it.
 pub(crate) fn check(tables: &DataTables, topics: &[String], keep: &str) -> Result<()> {
     let listed: BTreeSet<&String> = topics.iter().collect();
     let files = tables.files.join(", ");

@@ -26,7 +26,7 @@ pub enum InvokeError {
     #[error(transparent)]
     Aws(#[from] AwsError),
     /// The account has no such function in this region.
-    #[error("there is no function {function} in {region}")]
+    #[error("the function {function} does not exist in {region}")]
     NotFound {
         /// The name of the function.
         function: String,
@@ -81,7 +81,7 @@ impl Lambda {
 
     /// Invokes a function and waits for its answer.
     ///
-    /// A request that Lambda throttled, or did not accept for a reason of its own, is sent again.
+    /// A request that Lambda throttled or failed to serve is sent again.
     /// So the function must recognise a repeated event.
     pub async fn invoke(&self, function: &str, event: &[u8]) -> Result<Vec<u8>, InvokeError> {
         let lost = |error: reqwest::Error| InvokeError::Lost {
@@ -146,7 +146,7 @@ fn text_of(body: &[u8], name: &str) -> String {
     let answer: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     // Lambda writes some names with a capital letter.
     let found = answer.as_object().into_iter().flatten();
-    let found = found.filter(|(key, _)| key.eq_ignore_ascii_case(name));
-    let found = found.filter_map(|(_, value)| value.as_str()).next();
+    let mut found = found.filter(|(key, _)| key.eq_ignore_ascii_case(name));
+    let found = found.find_map(|(_, value)| value.as_str());
     found.map_or_else(|| String::from_utf8_lossy(body).into_owned(), str::to_owned)
 }

@@ -12,8 +12,8 @@ use crate::{
     output::{print_json, say},
 };
 
-/// Settings whose values are never printed. In the URLs of databases, only the password is hidden where it
-/// can be found; otherwise the whole value is hidden.
+/// Settings whose values are never printed. In the URLs of databases, only the password is hidden
+/// where it can be found; otherwise the whole value is hidden.
 const SECRET: &[&str] = &["kafka-property"];
 
 pub(super) async fn run(settings: &Settings, json: bool) -> Result<(), Exit> {

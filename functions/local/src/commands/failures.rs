@@ -170,12 +170,11 @@ impl RetriedAll {
 
 async fn retry_all(state: &ApiState, which: &WhichFailures) -> Result<(), Exit> {
     let filter = filter(state, which).await?;
-    let mut so_far = match part::state()? {
-        Some(so_far) => so_far,
-        None => {
-            let total = count_failures(state, filter.clone()).await?;
-            RetriedAll { total: u64::try_from(total).unwrap_or_default(), ..RetriedAll::default() }
-        }
+    let mut so_far = if let Some(so_far) = part::state()? {
+        so_far
+    } else {
+        let total = count_failures(state, filter.clone()).await?;
+        RetriedAll { total: u64::try_from(total).unwrap_or_default(), ..RetriedAll::default() }
     };
     let bar = progress::bar("retrying");
     bar.set_length(so_far.total);

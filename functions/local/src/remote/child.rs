@@ -32,8 +32,8 @@ pub(super) struct Ended {
     pub left: Option<Left>,
 }
 
-/// The variable by which Lambda's runtime finds the events of the function. The child has none, so
-/// it is the program `weir`.
+/// The variable by which Lambda's runtime finds the events of the function. The child does not get
+/// it, so it is the program `weir`.
 pub(super) const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 
 /// Runs `weir` with these arguments, and reports each change of its progress. Stops it after

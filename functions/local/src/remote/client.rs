@@ -67,7 +67,7 @@ impl Remote {
     /// Runs a command, and asks the person where it needs a confirmation.
     async fn command(&self, mut arguments: Vec<String>) -> Result<(), Exit> {
         let Err(shown) = self.parts(&arguments, "").await? else { return Ok(()) };
-        // The function asks nobody: the question is for the person here.
+        // The function cannot ask: the question is for the person here.
         confirm::question(Confirmation { yes: false }).await?;
         arguments.push("--yes".to_owned());
         self.parts(&arguments, &shown).await?.map_err(|_| {

@@ -29,7 +29,7 @@ use crate::{
 
 /// Time that is reserved at the end of an invocation, for the answer.
 const ANSWER_TIME: Duration = Duration::from_secs(15);
-/// Time that a command has to end by itself before it is stopped.
+/// Time that a command has to end at its next step before it is stopped.
 const END_TIME: Duration = Duration::from_secs(15);
 
 /// Run commands of `weir` that a person sends with `weir --aws STACK`
@@ -155,8 +155,7 @@ impl Admin {
             tracing::info!(id = %run.id, ?outcome, status, "the command ended");
             if let Err(error) = audit::end(&self.store, run.id, outcome, status).await {
                 tracing::error!(id = %run.id, %error, "the row of the audit is not completed");
-                answer.stderr +=
-                    &format!("weir: the row of the table audit is not completed: {error}\n");
+                answer.note(format_args!("the row of the table audit is not completed: {error}"));
             }
         }
         answer.fit();
@@ -216,16 +215,16 @@ fn answer_of(ended: Ended, limit: Duration) -> (Answer, Option<(Outcome, Option<
         (None, Some(0)) => Some((Outcome::Done, Some(0))),
         (None, Some(status)) => Some((Outcome::Failed, Some(status))),
         (None, None) if ended.is_late => {
-            answer.stderr += &format!(
-                "weir: stopped after {} s, because Lambda ends each invocation after 15 minutes; \
-                    the database rolled back what was not committed; run the command in parts, for \
-                    example with --from or --topic, or from a machine in the VPC\n",
+            answer.note(format_args!(
+                "stopped after {} s, because Lambda ends each invocation after 15 minutes; the \
+                    database rolled back what was not committed; run the command in parts, for \
+                    example with --from or --topic, or from a machine in the VPC",
                 limit.as_secs()
-            );
+            ));
             Some((Outcome::Stopped, None))
         }
         (None, None) => {
-            answer.stderr += "weir: the command was killed; give the function more memory\n";
+            answer.note(format_args!("the command was killed; give the function more memory"));
             Some((Outcome::Failed, None))
         }
     };

@@ -1,5 +1,7 @@
 //! The events of the function `admin`, and its answers.
 
+use std::fmt::{self, Write};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -49,6 +51,12 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// Adds a line of the function to the errors.
+    pub(super) fn note(&mut self, text: fmt::Arguments<'_>) {
+        // Cannot fail: it is a text in memory.
+        let _ = writeln!(self.stderr, "weir: {text}");
+    }
+
     /// Cuts the output at the end of a line, if Lambda cannot return all of it.
     pub(super) fn fit(&mut self) {
         let is_cut = [&mut self.stderr, &mut self.stdout].into_iter().fold(
@@ -61,8 +69,10 @@ impl Answer {
             },
         );
         if is_cut.1 {
-            self.stderr += "weir: the rest of the output is cut, because Lambda returns 6 MB: ask \
-                for less, for example with --limit or a filter\n";
+            self.note(format_args!(
+                "the rest of the output is cut, because Lambda returns 6 MB: ask for less, for \
+                    example with --limit or a filter"
+            ));
             if let Next::Ended(status @ 0) = &mut self.next {
                 *status = 1;
             }

@@ -110,7 +110,7 @@ pub(crate) async fn run(
         let dumper =
             has_place.then(|| dumps::dumper(settings, models, &database.store)).transpose()?;
         let replica = Store::of_reader(&settings.reader, &settings.ingest.database)?;
-        let state = state.with_replica(replica).with_dumps(Dumps::new(
+        let state = state.with_replica(replica.as_ref()).with_dumps(Dumps::new(
             dumper.as_ref().map(|dumper| dumper.blobs.clone()),
             &settings.public.public_dumps,
         ));

@@ -176,7 +176,7 @@ async fn a_wrong_stack_and_missing_rights_name_the_remedy() -> Result<()> {
     assert_eq!(ended.code, Some(2));
     assert_eq!(
         ended.stderr,
-        "weir: there is no function other-admin in eu-west-1: give the name of the stack with \
+        "weir: the function other-admin does not exist in eu-west-1: give the name of the stack with \
             --aws, and its region with AWS_REGION\n"
     );
     let mut nowhere = world.command("--aws shop failures list");

@@ -37,6 +37,9 @@ pub(crate) const ARN: &str = "arn:aws:sts::123456789012:assumed-role/Operator/ad
 const PASSWORD: &str = "operator";
 const ID: &str = "7a7fb4a6-4b0e-4b43-9d50-b7a29d9fb3b1";
 
+/// Whether the role has its password.
+static OPENED: OnceCell<()> = OnceCell::const_new();
+
 pub(crate) struct World {
     pub database: Database,
     pub sql: Client,
@@ -53,7 +56,6 @@ impl World {
         let (models, none) = (weir::models(), Vec::new());
         migrate::run_with_roles(&store, &models, &none, DatabaseRoles::Password).await?;
         let sql = database.client().await?;
-        static OPENED: OnceCell<()> = OnceCell::const_new();
         let open = async || {
             let password = format!("ALTER ROLE weir_operator PASSWORD '{PASSWORD}'");
             sql.batch_execute(&password).await
