@@ -78,49 +78,38 @@ impl Remote {
     /// Runs a command part by part and prints its output, except what was `shown` before. The inner
     /// error is the output with the question.
     async fn parts(&self, arguments: &[String], shown: &str) -> Result<Result<(), String>, Exit> {
-        let id = uuid::Builder::from_random_bytes(random()?).into_uuid();
-        let (actor, proof) = identity::own(&self.function, id).await.map_err(Exit::failed)?;
-        let mut run = Run {
-            id,
-            arguments: arguments.to_vec(),
-            actor,
-            proof,
-            parts: 0,
-            state: serde_json::Value::Null,
-        };
         let spinner = progress::spinner(&self.function);
+        let ended = self.each_part(arguments, shown, &spinner).await;
+        spinner.finish_and_clear();
+        ended
+    }
+
+    async fn each_part(
+        &self,
+        arguments: &[String],
+        shown: &str,
+        spinner: &ProgressBar,
+    ) -> Result<Result<(), String>, Exit> {
+        let id = uuid::Builder::from_random_bytes(random()?).into_uuid();
+        let (mut parts, mut state) = (0, serde_json::Value::Null);
         loop {
-            let id = run.id;
-            let event = Event::Run(run);
+            // A proof is valid for 15 minutes, which is less than a long command takes.
+            let own = identity::own(&self.function, id).await;
+            let (actor, proof) = own.map_err(Exit::failed)?;
+            let arguments = arguments.to_vec();
+            let event = Event::Run(Run { id, arguments, actor, proof, parts, state });
             let answer = tokio::select! {
-                answer = self.invoke::<Answer>(&event) => answer,
-                never = self.watch(&spinner, id) => never,
+                answer = self.invoke::<Answer>(&event) => answer?,
+                never = self.watch(spinner, id) => never,
             };
-            let Event::Run(sent) = event else { unreachable!("it was made above") };
-            run = sent;
-            let Answer { stdout, stderr, next } = answer.inspect_err(|_| {
-                spinner.finish_and_clear();
-            })?;
             // The plan is the same as before the question.
-            let new = stdout.strip_prefix(shown).unwrap_or(&stdout);
-            spinner.suspend(|| output::copy(new, &stderr));
-            match next {
-                Next::Part(state) => {
-                    run.parts += 1;
-                    run.state = state;
-                }
-                Next::Question => {
-                    spinner.finish_and_clear();
-                    return Ok(Err(stdout));
-                }
-                Next::Ended(0) => {
-                    spinner.finish_and_clear();
-                    return Ok(Ok(()));
-                }
-                Next::Ended(status) => {
-                    spinner.finish_and_clear();
-                    return Err(Exit::reported(status));
-                }
+            let new = answer.stdout.strip_prefix(shown).unwrap_or(&answer.stdout);
+            spinner.suspend(|| output::copy(new, &answer.stderr));
+            match answer.next {
+                Next::Part(next) => (parts, state) = (parts + 1, next),
+                Next::Question => return Ok(Err(answer.stdout)),
+                Next::Ended(0) => return Ok(Ok(())),
+                Next::Ended(status) => return Err(Exit::reported(status)),
             }
         }
     }
