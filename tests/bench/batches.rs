@@ -23,7 +23,7 @@ static BEGIN: LazyLock<i64> = LazyLock::new(|| {
 pub(crate) struct Start {
     pub partition: i32,
     pub offset: i64,
-    /// The number of the first reading, which decides the instants.
+    /// The number of the first reading, which decides the instants. It may be negative.
     pub reading: i64,
 }
 
@@ -46,15 +46,15 @@ pub(crate) fn reading_at(seconds: i64) -> i64 {
 pub(crate) fn readings(start: Start, count: i64) -> Vec<Reading> {
     let of = |n: i64| {
         let number = start.reading + n;
-        let sensor = format!("sensor_{:03}", (number * 37) % SENSORS);
-        let micros = (*BEGIN + number / SENSORS) * 1_000_000;
+        let sensor = format!("sensor_{:03}", (number * 37).rem_euclid(SENSORS));
+        let micros = (*BEGIN + number.div_euclid(SENSORS)) * 1_000_000;
         #[expect(clippy::cast_precision_loss, reason = "made-up values")]
-        let value = ((number * 7919) % 100_000) as f64 / 100.0;
+        let value = (number * 7919).rem_euclid(100_000) as f64 / 100.0;
         let timestamp = weir_model::Micros(micros).rfc3339_millis();
         let filler = "the quick brown fox jumps over the lazy dog ".repeat(4);
         let json = format!(
             r#"{{"sensor":"{sensor}","value":{value},"timestamp":"{timestamp}","boat":{{"id":"b-{:06}","name":"Aurora","lat":41.384,"lon":2.176}},"note":"{filler}"}}"#,
-            number % 1_000_000
+            number.rem_euclid(1_000_000)
         );
         Reading { sensor, micros, value, offset: start.offset + n, json }
     };

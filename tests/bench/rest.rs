@@ -136,7 +136,8 @@ pub(crate) async fn fill(client: &Client, events: i64) -> anyhow::Result<()> {
         // A base of `bench compare` may be a build from before the narrow rows.
         let is_narrow = "SELECT to_regclass('event_records') IS NOT NULL";
         let is_narrow: bool = client.query_one(is_narrow, &[]).await?.try_get(0)?;
-        let wide = "INSERT INTO events SELECT * FROM restored_rows; DROP TABLE restored_rows";
+        let wide = "ALTER TABLE restored_rows DROP COLUMN topic; \
+            INSERT INTO events SELECT * FROM restored_rows; DROP TABLE restored_rows";
         client.batch_execute(if is_narrow { log::END_RESTORE } else { wide }).await?;
         client.batch_execute("COMMIT").await?;
         filled = next;

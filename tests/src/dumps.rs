@@ -1,12 +1,15 @@
 //! Dumps into a folder of one test.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
 
 use anyhow::Context;
 use tempfile::TempDir;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
-use weir_blob::{BlobConfig, BlobUrl, Format, Manifest, UtcDay, layout};
-use weir_dump::{DumpConfig, DumpError, Dumper, Found, Outcome, Progress, Which, verify};
+use weir_blob::{BlobConfig, BlobUrl, Format, Manifest, UtcDay};
+use weir_dump::{DumpConfig, DumpError, Dumper, Found, Outcome, Progress, Which, restore, verify};
 use weir_model::{Micros, models};
 use weir_store::Store;
 
@@ -95,9 +98,7 @@ impl Dumps {
 
     /// Returns a day's manifest.
     pub async fn manifest(&self, model: &str, text: &str) -> anyhow::Result<Manifest> {
-        let path = [&layout::day(model, day(text)?), "/", layout::MANIFEST].concat();
-        let json = self.dumper.blobs.get(&path).await?.context("a manifest")?;
-        Manifest::parse(&json).map_err(anyhow::Error::msg)
+        self.dumper.blobs.manifest(model, day(text)?).await?.context("a manifest")
     }
 
     /// Returns the result of `weir dump verify`.
@@ -122,23 +123,44 @@ impl Dumps {
         Ok(all.iter().find(|s| s.model == model).map_or("none", |s| s.standing.as_str()))
     }
 
+    /// Copies the dumps of the first version, `tests/first-dump-layout`, into the folder.
+    pub fn copy_first_layout(&self) -> anyhow::Result<()> {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("first-dump-layout");
+        for name in files_below(&from)? {
+            let to = self.folder.path().join(&name);
+            std::fs::create_dir_all(to.parent().context("a folder")?)?;
+            std::fs::copy(from.join(&name), to)?;
+        }
+        Ok(())
+    }
+
+    /// Loads a day from the folder into the database, and returns the number of its rows.
+    pub async fn restored(&self, model: &str, text: &str) -> anyhow::Result<u64> {
+        let Dumper { store, models, blobs, .. } = &self.dumper;
+        Ok(restore(store, models, blobs, model, day(text)?, &|_, _| {}).await?)
+    }
+
     /// Returns every file below the folder, sorted.
     pub fn files(&self) -> anyhow::Result<Vec<String>> {
-        let mut all = Vec::new();
-        let mut folders = vec![self.folder.path().to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(&folder)? {
-                let path = entry?.path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    all.push(path.strip_prefix(self.folder.path())?.display().to_string());
-                }
+        files_below(self.folder.path())
+    }
+}
+
+fn files_below(root: &Path) -> anyhow::Result<Vec<String>> {
+    let mut all = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                all.push(path.strip_prefix(root)?.display().to_string());
             }
         }
-        all.sort();
-        Ok(all)
     }
+    all.sort();
+    Ok(all)
 }
 
 /// A dump that is stopped.

@@ -115,7 +115,7 @@ impl Archived {
     }
 
     fn file(&self, topic: &str) -> std::path::PathBuf {
-        let name = format!("events/dt=2024-05-04/topic={topic}/part-00000.parquet");
+        let name = format!("events/parquet/dt=2024-05-04/topic={topic}/part-00000.parquet");
         self.dumps.folder.path().join(name)
     }
 }
@@ -199,6 +199,73 @@ async fn lists_and_events_are_the_same_before_and_after_the_move() -> anyhow::Re
     Ok(())
 }
 
+/// A day in the layout of the first version and a day in the present layout are one archive.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn days_in_both_layouts_are_one_archive() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let dumps = Dumps::of(world.store()?, &[Format::Parquet])?;
+    dumps.copy_first_layout()?;
+    dumps.restored("events", "2024-05-04").await?;
+    // The database knows the dump, as that of the first version did.
+    world
+        .sql
+        .execute(
+            "INSERT INTO dumps (destination, model, day, snapshot, records, bytes, dumped_at)
+             VALUES ($1, 'events', '2024-05-04', pg_current_snapshot(), 13, 11240, $2::text::timestamptz)",
+            &[
+                &dumps.dumper.blobs.url().to_string(),
+                &dumps.manifest("events", "2024-05-04").await?.dumped_at,
+            ],
+        )
+        .await?;
+    world.deliver(event(readings(0..20))).await?;
+    age(&world.sql, "arrived_at > '2025-01-01'", 2024, 6).await?;
+    dumps.one("events", "2024-06-04").await?;
+    let archived = Archived { world, dumps };
+    let (api, world) = (archived.api()?, &archived.world);
+    let list = "topic=readings&outcome=any";
+    let before = listed(&api, list, 1000).await?;
+    ensure!(before.len() == 28, "{} events", before.len());
+    replay::model(&archived.writer(), "readings", &Selection::default(), &|_, _| ()).await?;
+    let rows = tables::rows(&world.sql, "readings").await?;
+    let done = archived.retain().await?;
+    ensure!(done.dropped.len() == 2 && done.dropped.iter().all(|m| m.is_archived), "{done:?}");
+    let paths = tables::column(&world.sql, "SELECT path FROM archived_files ORDER BY path").await?;
+    assert_eq!(
+        paths,
+        [
+            "events/dt=2024-05-04/topic=build_events/part-00000.parquet",
+            "events/dt=2024-05-04/topic=orders/part-00000.parquet",
+            "events/dt=2024-05-04/topic=readings/part-00000.parquet",
+            "events/parquet/dt=2024-06-04/topic=readings/part-00000.parquet",
+        ]
+    );
+    assert_eq!(world.count("SELECT count(*) FROM events").await?, 0);
+    for limit in [1000, 7] {
+        ensure!(listed(&api, list, limit).await? == before, "{limit}");
+    }
+    let done =
+        replay::model(&archived.writer(), "readings", &Selection::default(), &|_, _| ()).await?;
+    ensure!(done.rebuilt && done.refused == 0, "{done:?}");
+    assert_eq!(tables::rows(&world.sql, "readings").await?, rows);
+    for day in ["2024-05-04", "2024-06-04"] {
+        assert_eq!(archived.dumps.verified("events", day).await?, Found::Removed, "{day}");
+    }
+    // A day that comes back is dumped again in the present layout, and moved again.
+    archived.dumps.restored("events", "2024-05-04").await?;
+    archived.dumps.one("events", "2024-05-04").await?;
+    ensure!(!archived.dumps.files()?.iter().any(|file| file.starts_with("events/dt=")));
+    assert_eq!(archived.retain().await?.dropped.len(), 1);
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM archived_files WHERE path LIKE 'events/parquet/dt=%'")
+            .await?,
+        4
+    );
+    ensure!(listed(&api, list, 1000).await? == before);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_model_is_rebuilt_from_the_archive() -> anyhow::Result<()> {
     let archived = Archived::new().await?;
@@ -246,7 +313,10 @@ async fn every_model_is_rebuilt_from_the_archive() -> anyhow::Result<()> {
         let text = refused.map(|_| ()).expect_err("a damaged file").to_string();
         // The reader notices a changed byte before it decodes one.
         ensure!(content != Some(&bad[..]) || text.contains("SHA-256"), "{text}");
-        ensure!(text.contains("events/dt=2024-05-04/topic=readings/part-00000.parquet"), "{text}");
+        ensure!(
+            text.contains("events/parquet/dt=2024-05-04/topic=readings/part-00000.parquet"),
+            "{text}"
+        );
         assert_eq!(tables::rows(&world.sql, "readings").await?, before[1]);
         let api = archived.api()?;
         let (status, body, _) =
@@ -282,7 +352,11 @@ async fn a_month_without_whole_parquet_files_stays() -> anyhow::Result<()> {
     let good = std::fs::read(&file)?;
     // The files were verified long ago, and one was damaged or lost since then.
     assert_eq!(archived.dumps.verified("events", "2024-05-04").await?, Found::Equal);
-    for content in [Some(&good[1..]), None] {
+    // The name of the writer has the same length, and the rows are the same.
+    let mut renamed = good.clone();
+    let name = renamed.windows(5).rposition(|bytes| bytes == b"weir ").context("a name")?;
+    renamed[name] = b'W';
+    for content in [Some(&good[1..]), Some(&renamed[..]), None] {
         match content {
             Some(content) => std::fs::write(&file, content)?,
             None => std::fs::remove_file(&file)?,
@@ -295,6 +369,35 @@ async fn a_month_without_whole_parquet_files_stays() -> anyhow::Result<()> {
     assert_eq!(archived.world.count("SELECT count(*) FROM events").await?, all - june);
     std::fs::write(&file, good)?;
     assert_eq!(archived.retain().await?.dropped.len(), 1);
+    Ok(())
+}
+
+/// A person deletes a record with SQL after its file was verified, and before the month is dropped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_month_whose_files_have_other_records_stays() -> anyhow::Result<()> {
+    let archived = Archived::new().await?;
+    let world = &archived.world;
+    let delete = "DELETE FROM event_records WHERE arrived_at < '2024-06-01' AND ctid IN
+        (SELECT ctid FROM event_records WHERE arrived_at < '2024-06-01' LIMIT 1)";
+    let dropping = |progress: &str| {
+        if progress == "dropping events_2024_05" {
+            let deleted = tokio::task::block_in_place(|| {
+                tokio::runtime::Handle::current().block_on(world.sql.execute(delete, &[]))
+            });
+            assert_eq!(deleted.expect("it is deleted"), 1);
+        }
+    };
+    let all = world.count("SELECT count(*) FROM events").await?;
+    let dumper = &archived.dumps.dumper;
+    let refused = retain(dumper, &Keep::of_log(100), instant(NOW)?, &[], &dropping).await;
+    let text = refused.map(|_| ()).expect_err("other records").to_string();
+    ensure!(
+        text.starts_with("the dumps of events_2024_05 do not have the records of the database"),
+        "{text}"
+    );
+    assert_eq!(world.count("SELECT count(*) FROM events").await?, all - 1);
+    assert_eq!(world.count("SELECT count(*) FROM archived_files").await?, 0);
+    assert_eq!(world.count("SELECT count(*) FROM event_removals").await?, 0);
     Ok(())
 }
 

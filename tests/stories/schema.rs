@@ -118,7 +118,7 @@ const TYPES: &[(&str, &str)] = &[
     ("begin_dump", "=text =text =int4"),
     ("begin_snapshot", "script"),
     ("copy_in_statements", "=text =text text text text"),
-    ("copy_out_statement", "=text =text text text text =text =time =time =text =text text"),
+    ("copy_out_statement", "=text =text text text text =text =time =time =text =text text =text"),
     ("has_rows_statement", "=text =text =text =time =time"),
     ("day_states", "=text text =int4 =int4"),
     ("fill", "script"),

@@ -9,7 +9,7 @@ fn what_lambda_needs_is_built_in() {
         .split_once("[workspace.metadata.lambda.build]")
         .and_then(|(_, rest)| rest.lines().nth(1))
         .unwrap_or_default();
-    for feature in ["weir-kafka/msk-iam", "weir-function/otel", "weir-store/vendored-openssl"] {
+    for feature in ["weir-function/otel", "weir-store/vendored-openssl"] {
         assert!(features.contains(&format!("{feature:?}")), "{feature} in {features}");
     }
 }

@@ -17,6 +17,9 @@ use weir_store::{
 
 use crate::{ApiError, ApiState};
 
+/// The column with the latest time of an event in the archive, in statements that return it.
+const NEWEST_ARCHIVED: &str = "newest_archived";
+
 /// The archived part of a list of events.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ArchivedList {
@@ -48,15 +51,23 @@ fn key(row: &Row) -> Result<Key, tokio_postgres::Error> {
 }
 
 impl ArchivedList {
-    /// Returns whether the archive may have events of a page. `last` is the last row of the
-    /// database, if its rows fill the page.
+    /// Returns whether the archive may have events of a page. `rows` are those of the database, and
+    /// `is_full` tells whether they fill the page.
     pub(crate) async fn matters(
         &self,
         state: &ApiState,
-        last: Option<&Row>,
+        rows: &[Row],
+        is_full: bool,
     ) -> Result<bool, ApiError> {
-        let Some(newest) = state.newest_archived().await? else { return Ok(false) };
-        let last = last.map(key).transpose()?.map(|last| last.event_time);
+        // Frequent statements return it with each row, which saves a second one.
+        let newest = rows.first().and_then(|row| row.try_get(NEWEST_ARCHIVED).ok());
+        let newest: Option<Micros> = match newest {
+            Some(newest) => newest,
+            None => state.newest_archived().await?,
+        };
+        let Some(newest) = newest else { return Ok(false) };
+        let last = rows.last().filter(|_| is_full).map(key).transpose()?;
+        let last = last.map(|last| last.event_time);
         Ok(last.max(self.filter.from).is_none_or(|oldest| newest.0 >= oldest))
     }
 

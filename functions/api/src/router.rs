@@ -144,7 +144,6 @@ fn annotated_dumps() -> OpenApiRouter<ApiState> {
         .routes(routes!(dumps::list::list))
         .routes(routes!(dumps::day::day))
         .routes(routes!(dumps::file::file))
-        .routes(routes!(dumps::file::topic_file))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use weir_collect::{
 };
 use weir_function::Trigger;
 use weir_http::{Function, Needs, RoutePaths};
-use weir_kafka::Producer;
+use weir_kafka::{Producer, with_iam};
 use weir_model::{Topics, models};
 use weir_settings::Wanted;
 
@@ -81,8 +81,8 @@ fn producer(settings: &FunctionSettings) -> anyhow::Result<Producer> {
     let mut properties = settings.kafka.properties();
     // API Gateway times out after 30 s.
     properties.entry("message.timeout.ms".to_owned()).or_insert_with(|| "20000".to_owned());
-    match &settings.kafka_iam_region {
-        None => Ok(Producer::new(bootstrap, &properties)?),
-        Some(region) => Ok(Producer::msk_iam(bootstrap, &properties, region)?),
+    if let Some(region) = &settings.kafka_iam_region {
+        properties = with_iam(region, &properties);
     }
+    Ok(Producer::new(bootstrap, &properties)?)
 }

@@ -15,8 +15,6 @@ pub struct FunctionSettings {
     pub kafka: KafkaConfig,
 
     /// AWS region of an MSK cluster with IAM authentication
-    ///
-    /// The function must be built with the feature msk-iam.
     #[arg(long, env = "KAFKA_IAM_REGION", value_name = "REGION")]
     pub kafka_iam_region: Option<String>,
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use weir_blob::ManifestFile;
+use weir_blob::{Manifest, ManifestFile};
 use weir_model::{Micros, time::POSTGRES_EPOCH_MICROS};
 use weir_store::archive::{NewFile, NewRange};
 
@@ -64,10 +64,10 @@ impl FileStats {
     }
 
     /// Returns the file. `None` for one without a topic or without records.
-    pub(crate) fn file(self, folder: &str, file: &ManifestFile) -> Option<NewFile> {
+    pub(crate) fn file(self, manifest: &Manifest, file: &ManifestFile) -> Option<NewFile> {
         Some(NewFile {
             topic: file.topic.clone()?,
-            path: [folder, "/", &file.name].concat(),
+            path: manifest.path(file),
             bytes: i64::try_from(file.bytes).ok()?,
             sha256: file.sha256.clone(),
             times: self.times?,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join_all};
 use tokio::time::Instant;
 use tokio_postgres::{Client, types::Type};
-use weir_blob::{Blobs, Format, Manifest, ManifestFile, Offsets, UtcDay, layout};
+use weir_blob::{Blobs, Format, Layout, Manifest, ManifestFile, Offsets, UtcDay, layout};
 use weir_model::{Micros, Models, ProjectionKind};
 use weir_store::{Connection, Store};
 
@@ -39,8 +39,7 @@ pub(crate) struct DayJob<'j> {
 pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, DumpError> {
     let DayJob { blobs, model, day, .. } = *job;
     let destination = blobs.url().to_string();
-    let folder = layout::day(model, day);
-    let manifest_path = [&folder, "/", layout::MANIFEST].concat();
+    let folders = layout::folders(model, day);
     // A new connection takes some milliseconds, so none is opened after another, and the one that
     // has read the settings is used again.
     let (lock, connection) =
@@ -57,8 +56,8 @@ pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, Du
         // Before the row that the replica must have: see `freshness`.
         let visible = if replica.is_some() { current(client).await? } else { String::new() };
         let version = freshness::begin(client, &destination, model, day).await?;
-        blobs.delete(&manifest_path).await?;
-        let swept = blobs.sweep(&folder).await?;
+        blobs.delete_manifest(model, day).await?;
+        let swept = sweep(blobs, &folders).await?;
         if swept > 0 {
             tracing::info!(model, %day, swept, "removed the files of a dump that was killed");
         }
@@ -87,14 +86,14 @@ pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, Du
     if let Some(second) = second.filter(|_| table.time_key().is_some()) {
         snapshot.begin_second(second).await?;
     }
-    let manifest = write_day(&snapshot, &table, job, &folder).await?;
+    let manifest = write_day(&snapshot, &table, job).await?;
     let visible = snapshot.visible.clone();
     snapshot.end().await?;
-    remove_others(blobs, &folder, &manifest).await?;
+    remove_others(blobs, &folders, &manifest).await?;
     // Removes an upload that was begun twice, because the first answer was lost.
-    blobs.sweep(&folder).await?;
+    sweep(blobs, &folders).await?;
     lock.check().await?;
-    blobs.put(&manifest_path, manifest.to_json()).await?;
+    blobs.put(&Layout::Tables.manifest(model, day), manifest.to_json()).await?;
     let record = DumpRecord {
         snapshot: &visible,
         rows: manifest.rows,
@@ -122,7 +121,6 @@ async fn write_day(
     snapshot: &Snapshot<'_>,
     table: &DumpTable,
     job: &DayJob<'_>,
-    folder: &str,
 ) -> Result<Manifest, DumpError> {
     let client = snapshot.client();
     let mut manifest = Manifest::new(job.model, job.day, WRITER, job.now.rfc3339_millis());
@@ -132,8 +130,7 @@ async fn write_day(
         let before = manifest.rows;
         let progress = |rows| (job.progress)(before + rows);
         let (files, stats) =
-            write_files(snapshot, job.blobs, &part, folder, job.formats, job.deadline, &progress)
-                .await?;
+            write_files(snapshot, job.blobs, &part, job.formats, job.deadline, &progress).await?;
         add(&mut manifest, &mut offsets, files, &stats);
     }
     manifest.offsets = name_offsets(client, &offsets).await?;
@@ -183,13 +180,22 @@ async fn name_offsets(client: &Client, offsets: &OffsetRanges) -> Result<Vec<Off
     Ok(offsets.iter().map(name).collect())
 }
 
+/// Removes what killed writers left in these folders, and returns the number of the leftovers.
+async fn sweep(blobs: &Blobs, folders: &[String]) -> Result<usize, DumpError> {
+    Ok(try_join_all(folders.iter().map(|folder| blobs.sweep(folder))).await?.into_iter().sum())
+}
+
 /// Deletes files of an earlier dump that this dump did not write, for example of another format or
-/// of a topic without records.
-async fn remove_others(blobs: &Blobs, folder: &str, manifest: &Manifest) -> Result<(), DumpError> {
-    for object in blobs.list(folder).await? {
-        let name =
-            object.path.strip_prefix(folder).and_then(|n| n.strip_prefix('/')).unwrap_or_default();
-        if layout::is_file(name) && !manifest.files.iter().any(|f| f.name == name) {
+/// layout, or of a topic without records.
+async fn remove_others(
+    blobs: &Blobs,
+    folders: &[String],
+    manifest: &Manifest,
+) -> Result<(), DumpError> {
+    let written: Vec<String> = manifest.files.iter().map(|file| manifest.path(file)).collect();
+    let found = try_join_all(folders.iter().map(|folder| blobs.list(folder))).await?;
+    for object in found.into_iter().flatten() {
+        if layout::has_rows(&object.path) && !written.contains(&object.path) {
             blobs.delete(&object.path).await?;
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{Instrument, info_span};
-use weir_blob::{Blobs, Format, UtcDay, layout};
+use weir_blob::{Blobs, Format, UtcDay};
 use weir_model::{Micros, Models, ProjectionKind};
 use weir_store::Store;
 
@@ -250,11 +250,7 @@ impl Dumper {
                 // The table has only the present state. An existing dump of an earlier day is not
                 // overwritten with it.
                 let there = (last != yesterday || which == Which::Due)
-                    && self
-                        .blobs
-                        .get(&[&layout::day(&model, last), "/", layout::MANIFEST].concat())
-                        .await?
-                        .is_some();
+                    && self.blobs.find_manifest(&model, last).await?.is_some();
                 match there {
                     true if which == Which::Due => {}
                     true => outcome.kept.push((model, last)),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use weir_blob::{UtcDay, layout};
+use weir_blob::UtcDay;
 
 use crate::{
     DumpError,
@@ -18,14 +18,8 @@ use crate::{
 pub async fn status(dumper: &Dumper, from: UtcDay, to: UtcDay) -> Result<Vec<DayState>, DumpError> {
     let mut there = BTreeSet::new();
     for model in &dumper.names {
-        for object in dumper.blobs.list(model).await? {
-            let mut parts = object.path.split('/').skip(1);
-            if let (Some(day), Some(layout::MANIFEST), None) =
-                (parts.next().and_then(layout::day_of), parts.next(), parts.next())
-            {
-                there.insert((day, model.clone()));
-            }
-        }
+        let days = dumper.blobs.dumped_days(model).await?;
+        there.extend(days.into_iter().map(|day| (day, model.clone())));
     }
     let connection = dumper.store.connect().await?;
     let mut states = freshness::states(

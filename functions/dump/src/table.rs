@@ -183,6 +183,9 @@ impl DumpTable {
                     in a dump: add one"
             )));
         }
+        if model == LOG {
+            columns.insert(0, topic_column());
+        }
         key.sort_unstable_by_key(|(place, _)| *place);
         Ok(Self {
             model: model.to_owned(),
@@ -245,12 +248,13 @@ impl DumpTable {
     }
 
     /// Returns the statement that copies out the rows of a time range, or the whole state, in the
-    /// order of the key.
+    /// order of the key. `topic` is the topic of the rows, for the log.
     pub(crate) async fn copy_out(
         &self,
         client: &Client,
         time: Range<Micros>,
         filter: Option<ValueFilter<'_>>,
+        topic: Option<&str>,
     ) -> Result<String, DumpError> {
         let (all, texts, key) =
             (self.names(|_| true), self.names(|c| c.sql_type == SqlType::Other), self.key_names());
@@ -260,7 +264,7 @@ impl DumpTable {
             }
             None => (None, None, None),
         };
-        let params: [Param<'_>; 11] = [
+        let params: [Param<'_>; 12] = [
             (&self.schema, Type::TEXT),
             (&self.name, Type::TEXT),
             (&all, Type::TEXT_ARRAY),
@@ -272,6 +276,7 @@ impl DumpTable {
             (&column, Type::TEXT),
             (&type_name, Type::TEXT),
             (&values, Type::TEXT_ARRAY),
+            (&topic, Type::TEXT),
         ];
         let rows = client.query_typed(include_str!("sql/copy_out_statement.sql"), &params).await?;
         Ok(first(&rows)?.try_get("statement")?)
@@ -318,6 +323,17 @@ impl DumpTable {
         let statement: String = first(&rows)?.try_get("statement")?;
         let rows = client.query_typed(&statement, &[]).await?;
         Ok(first(&rows)?.try_get("has_rows")?)
+    }
+}
+
+/// The topic is a column of the log's files and not of its rows, which have the stream. So a reader
+/// that does not know the folders of the topics has it, too.
+fn topic_column() -> TableColumn {
+    TableColumn {
+        name: "topic".to_owned(),
+        type_name: "text".to_owned(),
+        sql_type: SqlType::Text,
+        nullable: false,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use tokio::{sync::mpsc, time::Instant};
 use tokio_postgres::Client;
-use weir_blob::{Blobs, Format, Manifest, UtcDay, layout};
+use weir_blob::{Blobs, Format, Manifest, UtcDay};
 use weir_model::{Micros, Models};
 use weir_store::{
     Store,
@@ -85,22 +85,21 @@ pub(crate) async fn verify_day(
     let table = DumpTable::describe(client, models, model).await?;
     // A column that was added after the dump is not compared.
     let table = table.with_columns(&columns(&table, &manifest)?);
-    let folder = layout::day(model, day);
     let (total, mut before) = (manifest.rows * (manifest.files.len() as u64 + 1), 0);
     let mut files = Vec::new();
     for file in &manifest.files {
-        let local = fetch(blobs, &folder, file).await?;
+        let local = fetch(blobs, &manifest, file).await?;
         let wants_stats = model == LOG && file.format == Format::Parquet;
         let stats = wants_stats.then(|| FileStats::of(&table)).flatten();
         let (read, stats) =
             read_again(local, file.format, &table, stats, &|rows| progress(before + rows, total))
                 .await?;
-        files.extend(stats.and_then(|stats| stats.file(&folder, file)));
+        files.extend(stats.and_then(|stats| stats.file(&manifest, file)));
         before += read.rows;
         if read.rows != file.rows || read.content() != file.content {
-            let path = [&folder, "/", &file.name].concat();
             return Err(DumpError::Differs(format!(
-                "{path} has {} rows with checksum {}, but its manifest has {} with {}",
+                "{} has {} rows with checksum {}, but its manifest has {} with {}",
+                manifest.path(file),
                 read.rows,
                 read.content(),
                 file.rows,

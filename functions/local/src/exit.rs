@@ -221,7 +221,8 @@ impl From<BrokerError> for Exit {
 impl From<ProduceError> for Exit {
     fn from(error: ProduceError) -> Self {
         match error {
-            ProduceError::Client(_) | ProduceError::NoIam => Self::usage(error),
+            ProduceError::Client(_) => Self::usage(error),
+            ProduceError::Security(error) => error.into(),
             ProduceError::Delivery { .. } => Self::failed(error),
         }
     }

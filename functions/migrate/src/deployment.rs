@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Parser;
 use serde::Deserialize;
 use serde_json::Value;
-use weir_kafka::{KafkaConfig, MskConfig, create_missing, create_missing_with_iam};
+use weir_kafka::{KafkaConfig, MskConfig, create_missing, with_iam};
 use weir_model::Models;
 use weir_plugin::Plugins;
 use weir_settings::{DataFlags, DataTables, Wanted};
@@ -173,21 +173,11 @@ impl Deployment {
         let creates =
             !properties.topics.is_empty() && properties.create_topics.as_deref() != Some("false");
         if let Some(bootstrap) = kafka_url.as_deref().filter(|_| creates) {
-            made = match &self.msk.kafka_iam_region {
-                Some(region) => {
-                    create_missing_with_iam(bootstrap, region, &properties.topics, partitions)
-                        .await?
-                }
-                None => {
-                    create_missing(
-                        bootstrap,
-                        &self.kafka.properties(),
-                        &properties.topics,
-                        partitions,
-                    )
-                    .await?
-                }
-            };
+            let mut of_kafka = self.kafka.properties();
+            if let Some(region) = &self.msk.kafka_iam_region {
+                of_kafka = with_iam(region, &of_kafka);
+            }
+            made = create_missing(bootstrap, &of_kafka, &properties.topics, partitions).await?;
         }
         Ok(Deployed { applied, topics: made, kafka_url, settings })
     }

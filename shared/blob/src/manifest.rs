@@ -3,58 +3,20 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::UtcDay;
+use crate::{
+    Format, UtcDay,
+    layout::{self, Layout},
+};
 
-/// The version of the manifest's format.
-const VERSION: u32 = 1;
+/// The version of manifests that are written.
+const VERSION: u32 = 2;
+/// The version of manifests in the layout of the first version.
+const FIRST_VERSION: u32 = 1;
 
-/// A file's format.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    clap::ValueEnum,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// One JSON object for each line, compressed with gzip
-    Json,
-    /// RFC 4180 with a header line, compressed with gzip
-    Csv,
-    /// Apache Parquet, compressed with zstd
-    Parquet,
-}
-
-impl Format {
-    /// Returns the extension of a file name of this format.
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Json => "json.gz",
-            Self::Csv => "csv.gz",
-            Self::Parquet => "parquet",
-        }
-    }
-
-    /// Returns the media type of a file of this format.
-    pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Json | Self::Csv => "application/gzip",
-            Self::Parquet => "application/vnd.apache.parquet",
-        }
-    }
-}
-
-/// The file `manifest.json` of a day. It is written last, so the files that it names are complete.
+/// The manifest of a day. It is written last, so the files that it names are complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Manifest {
-    /// The version of the format, which is 1.
+    /// The version of the format: 2, or 1 for a day in the layout of the first version.
     pub version: u32,
     /// The model; `events` for the log.
     pub model: String,
@@ -103,13 +65,29 @@ impl Manifest {
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let manifest: Self =
             serde_json::from_slice(json).map_err(|e| format!("is not a valid manifest: {e}"))?;
-        if manifest.version != VERSION {
+        if !(FIRST_VERSION..=VERSION).contains(&manifest.version) {
             return Err(format!(
-                "has version {}, but this program reads version {VERSION}",
+                "has version {}, but this program reads versions {FIRST_VERSION} to {VERSION}",
                 manifest.version
             ));
         }
+        if let Some(file) = manifest.files.iter().find(|file| !layout::is_file(&file.name)) {
+            return Err(format!(
+                "has the file name {:?}, which is not a name of a dump's file",
+                file.name
+            ));
+        }
         Ok(manifest)
+    }
+
+    /// Returns the layout of the day.
+    pub fn layout(&self) -> Layout {
+        if self.version == FIRST_VERSION { Layout::Days } else { Layout::Tables }
+    }
+
+    /// Returns the path of a file of this manifest.
+    pub fn path(&self, file: &ManifestFile) -> String {
+        [&self.layout().base(&self.model, self.day), "/", &file.name].concat()
     }
 
     /// Returns the content of the manifest file.
@@ -141,7 +119,7 @@ impl Manifest {
 /// A file of a day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ManifestFile {
-    /// The name of the file within the day's folder.
+    /// The path of the file below the folder of the model. In version 1, below the folder of the day.
     pub name: String,
     /// The format of the file: `json`, `csv` or `parquet`.
     #[schema(value_type = String)]

@@ -63,7 +63,7 @@ impl BlobStore {
                 Self {
                     url: url.clone(),
                     prefix: String::new(),
-                    objects: Arc::new(local.with_fsync(true)),
+                    objects: Arc::new(local.with_fsync(true).with_automatic_cleanup(true)),
                     s3: None,
                 }
             }

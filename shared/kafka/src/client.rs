@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, error::Error};
 
 use rdkafka::{ClientConfig, client::OAuthToken, config::RDKafkaLogLevel};
 
-use crate::{BrokerError, token_for};
+use crate::{BrokerError, Tokens, token::is_own};
 
 /// The longest pause between two attempts to connect to a broker, in milliseconds. A restarted
 /// broker is back within seconds.
@@ -13,7 +13,7 @@ const RECONNECT_BACKOFF_MS_MAX: &str = "2000";
 /// Returns the base settings for `bootstrap` (`host:port`, several with commas).
 ///
 /// `properties` have librdkafka's names. They are set last, so that a user can override every
-/// default.
+/// default. Those of OIDC are for [`Tokens`].
 pub fn client_config(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -38,7 +38,7 @@ pub fn client_config(
     for (name, value) in defaults {
         config.set(*name, *value);
     }
-    for (name, value) in properties {
+    for (name, value) in properties.iter().filter(|(name, _)| !is_own(name, properties)) {
         config.set(name, value);
     }
     config
@@ -72,13 +72,22 @@ pub fn log_line(level: RDKafkaLogLevel, facility: &str, line: &str) {
 
 /// A client context for lookups, which logs errors at the level debug only.
 #[derive(Debug)]
-pub struct QuietContext;
+pub struct QuietContext {
+    tokens: Tokens,
+}
+
+impl QuietContext {
+    /// Creates the context of a client with these properties.
+    pub fn of(properties: &BTreeMap<String, String>) -> Result<Self, BrokerError> {
+        Ok(Self { tokens: Tokens::of(properties)? })
+    }
+}
 
 impl rdkafka::ClientContext for QuietContext {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = cfg!(feature = "msk-iam");
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
-    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        token_for(config)
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.token()
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {

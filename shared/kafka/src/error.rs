@@ -21,6 +21,9 @@ pub enum BrokerError {
     /// The properties for TLS or SASL are not valid. The text does not contain their secrets.
     #[error("the Kafka properties are not valid: {0}")]
     Security(String),
+    /// There is no token for SASL `OAUTHBEARER`: AWS or the OIDC provider did not give one.
+    #[error("there is no token for Kafka: {0}")]
+    Token(String),
     /// None of the brokers answered. The text names each broker with its reason.
     #[error("the Kafka broker did not answer: {0}")]
     Unreachable(String),

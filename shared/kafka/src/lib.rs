@@ -5,7 +5,6 @@ mod client;
 mod config;
 mod embedded;
 mod error;
-mod iam;
 mod message;
 mod msk;
 mod offset_holes;
@@ -13,6 +12,7 @@ mod offsets;
 mod partition;
 mod producer;
 mod receipt;
+mod token;
 mod topics;
 mod unreadable;
 
@@ -21,7 +21,6 @@ pub use client::{QuietContext, client_config, log_line};
 pub use config::{KafkaConfig, KafkaProperty};
 pub use embedded::{EmbeddedBroker, PARTITIONS_DEFAULT};
 pub use error::BrokerError;
-pub use iam::token_for;
 pub use message::{Message, OutgoingHeader, OutgoingRecord};
 pub use msk::MskConfig;
 pub use offset_holes::{FirstRecords, first_records};
@@ -32,8 +31,9 @@ pub use offsets::{
 pub use partition::TopicPartition;
 pub use producer::{Delivered, ProduceError, Producer, Refused, settings as producer_settings};
 pub use receipt::{Receipt, Settled};
+pub use token::{Tokens, with_iam};
 pub use topics::{
-    EpochEnd, Leader, TopicIdentity, TopicLookup, TopicState, create_missing,
-    create_missing_with_iam, epoch_ends, identify, without_own_requests,
+    EpochEnd, Leader, TopicIdentity, TopicLookup, TopicState, create_missing, epoch_ends, identify,
+    without_own_requests,
 };
 pub use unreadable::{is_lasting, unreadable};

@@ -60,10 +60,10 @@ pub async fn first_records(
     for (name, value) in READ_ONLY {
         config.set(*name, *value);
     }
-    let bootstrap = bootstrap.to_owned();
+    let (bootstrap, context) = (bootstrap.to_owned(), QuietContext::of(properties)?);
     blocking(move || {
         let consumer: BaseConsumer<QuietContext> =
-            config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
+            config.create_with_context(context).map_err(BrokerError::Client)?;
         let failed =
             |source| BrokerError::Ask { bootstrap: bootstrap.clone(), what: "records", source };
         look(&consumer, &ranges, timeout).map_err(failed)

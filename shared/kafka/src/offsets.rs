@@ -221,7 +221,8 @@ async fn ask<T: Send + 'static>(
     let (bootstrap, properties) = (bootstrap.to_owned(), properties.clone());
     let topics = topics.to_vec();
     blocking(move || {
-        let consumer = config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
+        let context = QuietContext::of(&properties)?;
+        let consumer = config.create_with_context(context).map_err(BrokerError::Client)?;
         let lookup = Lookup { consumer, bootstrap, topics };
         question(&lookup).map_err(|error| with_reason(error, &lookup.bootstrap, &properties))
     })

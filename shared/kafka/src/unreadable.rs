@@ -46,9 +46,10 @@ pub async fn unreadable(
         .set("group.id", group)
         .set("enable.partition.eof", "true")
         .set("enable.auto.commit", "false");
+    let context = QuietContext::of(properties)?;
     blocking(move || {
         let consumer: BaseConsumer<QuietContext> =
-            config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
+            config.create_with_context(context).map_err(BrokerError::Client)?;
         let mut found = BTreeMap::new();
         for (at, offset) in places {
             if let Some(code) = error_at(&consumer, &at, offset).map_err(BrokerError::Client)? {

@@ -54,7 +54,7 @@ async fn a_dump_that_is_killed_takes_the_old_one_with_it() -> anyhow::Result<()>
     assert_eq!(world.count(noted).await?, 2);
     dumps.held("readings", DAY).await?.kill().await;
     assert_eq!((world.count(noted).await?, dumps.standing("readings", DAY).await?), (0, "missing"));
-    assert!(!dumps.files()?.iter().any(|file| file.ends_with("manifest.json")));
+    assert!(!dumps.files()?.iter().any(|file| file.starts_with("_manifests")));
     assert!(dumps.run(Which::Daily, NEXT).await?.contains(&"readings 2026-01-01 10".to_owned()));
     assert_eq!(
         (dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?),

@@ -294,7 +294,7 @@ async fn what_was_tampered_with_is_not_loaded() -> anyhow::Result<()> {
     let world = full().await?;
     let dumps = Dumps::of(world.store()?, &[Format::Json])?;
     dumps.one("readings", "2026-01-01").await?;
-    let path = dumps.folder.path().join("readings/dt=2026-01-01/part-00000.json.gz");
+    let path = dumps.folder.path().join("readings/json/dt=2026-01-01/part-00000.json.gz");
     let good = std::fs::read(&path)?;
     let mut flipped = good.clone();
     let middle = flipped.len() / 2;

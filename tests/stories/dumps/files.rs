@@ -1,4 +1,4 @@
-//! The files in a day's folder.
+//! The files of a day.
 
 use std::io::Read;
 
@@ -39,19 +39,20 @@ async fn a_day_in_all_formats() -> anyhow::Result<()> {
         .try_get(0)?;
     dumps.run(Which::Day(day("2026-01-01")?), "2026-01-02").await?;
     dumps.one("events", &today).await?;
-    let day = |model: &str, date: &str, names: &[&str]| {
-        names.iter().map(|n| format!("{model}/dt={date}/{n}")).collect::<Vec<_>>()
-    };
-    let parts = ["manifest.json", "part-00000.csv.gz", "part-00000.json.gz", "part-00000.parquet"];
-    let topics = ["build_events", "orders", "readings"]
-        .map(|t| parts[1..].iter().map(|p| format!("topic={t}/{p}")).collect::<Vec<_>>())
-        .concat();
-    let mut wanted = day("builds", "2026-01-01", &parts);
-    wanted.extend(day("cdevents", "2026-01-01", &parts));
-    wanted.extend(day("events", "2026-01-01", &parts[..1]));
-    wanted.extend(day("events", &today, &parts[..1]));
-    wanted.extend(topics.iter().map(|t| format!("events/dt={today}/{t}")));
-    wanted.extend(day("readings", "2026-01-01", &parts));
+    let formats = [("csv", "csv.gz"), ("json", "json.gz"), ("parquet", "parquet")];
+    let mut wanted = vec![format!("_manifests/events/dt={today}.json")];
+    for model in ["builds", "cdevents", "events", "readings"] {
+        wanted.push(format!("_manifests/{model}/dt=2026-01-01.json"));
+        for (format, extension) in formats {
+            let file = |folder| format!("{model}/{format}/{folder}/part-00000.{extension}");
+            if model == "events" {
+                let topics = ["build_events", "orders", "readings"];
+                wanted.extend(topics.map(|topic| file(format!("dt={today}/topic={topic}"))));
+            } else {
+                wanted.push(file("dt=2026-01-01".to_owned()));
+            }
+        }
+    }
     wanted.sort();
     assert_eq!(dumps.files()?, wanted);
 
@@ -65,26 +66,34 @@ async fn a_day_in_all_formats() -> anyhow::Result<()> {
     assert_eq!(offsets, [("readings", 0, 0, 99)]);
     assert_eq!(manifest.bytes, manifest.files.iter().map(|f| f.bytes).sum::<u64>());
 
-    let json = unzipped(&dumps, "readings/dt=2026-01-01/part-00000.json.gz")?;
+    let json = unzipped(&dumps, "readings/json/dt=2026-01-01/part-00000.json.gz")?;
     assert_eq!(json.lines().count(), 100);
     let first: Value = serde_json::from_str(json.lines().nth(1).unwrap_or_default())?;
     assert_eq!(
         (&first["sensor"], &first["value"], &first["timestamp"]),
         (&"speed".into(), &1.into(), &"2026-01-01T00:00:01.000Z".into())
     );
-    let csv = unzipped(&dumps, "readings/dt=2026-01-01/part-00000.csv.gz")?;
+    let csv = unzipped(&dumps, "readings/csv/dt=2026-01-01/part-00000.csv.gz")?;
     assert_eq!(csv.lines().count(), 101);
     assert!(
         csv.starts_with("sensor,timestamp,value,record_timestamp_ms,stream,partition,offset\nspeed,2026-01-01T00:00:00.000Z,0,"),
         "{csv}"
     );
-    let log = unzipped(&dumps, &format!("events/dt={today}/topic=orders/part-00000.json.gz"))?;
+    let log = unzipped(&dumps, &format!("events/json/dt={today}/topic=orders/part-00000.json.gz"))?;
     assert_eq!(log.lines().count(), 4);
     let pretty: Value = serde_json::from_str(log.lines().last().unwrap_or_default())?;
     assert_eq!(
-        (&pretty["payload"], &pretty["payload_text"]),
-        (&serde_json::json!({}), &"{\n}".into())
+        (&pretty["topic"], &pretty["payload"], &pretty["payload_text"]),
+        (&"orders".into(), &serde_json::json!({}), &"{\n}".into())
     );
+    let log = dumps.manifest("events", &today).await?;
+    let of_orders: Vec<_> = log
+        .offsets
+        .iter()
+        .filter(|o| o.topic == "orders")
+        .map(|o| (o.partition, o.first, o.last))
+        .collect();
+    assert_eq!(of_orders, [(0, 0, 2), (1, 9, 9)]);
     Ok(())
 }
 

@@ -155,10 +155,13 @@ async fn a_dump_that_was_broken_off_counts_as_none() -> anyhow::Result<()> {
     dumps.one("readings", DAY).await?;
     // The state after a killed run: the note of step 1, and half of the folder.
     world.sql.batch_execute("UPDATE dumps SET snapshot = NULL").await?;
-    let folder = dumps.folder.path().join("readings/dt=2026-01-01");
-    std::fs::remove_file(folder.join("manifest.json"))?;
-    std::fs::write(folder.join("part-00000.json.gz#1"), "half")?;
-    std::fs::write(folder.join("part-00000.parquet"), "of a run with other formats")?;
+    let at = |name: &str| dumps.folder.path().join(name);
+    let manifest = at("_manifests/readings/dt=2026-01-01.json");
+    std::fs::remove_file(&manifest)?;
+    std::fs::write(at("readings/json/dt=2026-01-01/part-00000.json.gz#1"), "half")?;
+    std::fs::create_dir_all(at("readings/parquet/dt=2026-01-01"))?;
+    let other = at("readings/parquet/dt=2026-01-01/part-00000.parquet");
+    std::fs::write(other, "of a run with other formats")?;
     assert_eq!(dumps.standing("readings", DAY).await?, "missing");
     assert!(
         dumps.run(Which::Daily, "2026-01-05").await?.contains(&"readings 2026-01-01 10".to_owned())
@@ -166,17 +169,20 @@ async fn a_dump_that_was_broken_off_counts_as_none() -> anyhow::Result<()> {
     let files: Vec<String> = dumps
         .files()?
         .into_iter()
-        .filter(|f| f.contains("dt=2026-01-01") && f.starts_with("readings"))
+        .filter(|f| f.contains("dt=2026-01-01") && f.contains("readings"))
         .collect();
     assert_eq!(
         files,
-        ["readings/dt=2026-01-01/manifest.json", "readings/dt=2026-01-01/part-00000.json.gz"]
+        [
+            "_manifests/readings/dt=2026-01-01.json",
+            "readings/json/dt=2026-01-01/part-00000.json.gz"
+        ]
     );
     // The manifest was deleted, or another database's dumps were copied here.
-    std::fs::remove_file(folder.join("manifest.json"))?;
+    std::fs::remove_file(&manifest)?;
     assert_eq!(dumps.standing("readings", DAY).await?, "missing");
     world.sql.batch_execute("DELETE FROM dumps; DELETE FROM day_changes").await?;
-    std::fs::write(folder.join("manifest.json"), "{}")?;
+    std::fs::write(&manifest, "{}")?;
     assert_eq!(dumps.standing("readings", DAY).await?, "stale");
     Ok(())
 }

@@ -44,7 +44,8 @@ async fn a_month_stays_until_its_days_are_dumped_and_verified() -> anyhow::Resul
     assert_eq!(go(&[]).await?, (none(), kept.to_vec()));
     dumps.one("events", "2024-05-04").await?;
     // The file no longer matches its manifest.
-    let file = dumps.folder.path().join("events/dt=2024-05-04/topic=orders/part-00000.parquet");
+    let file = "events/parquet/dt=2024-05-04/topic=orders/part-00000.parquet";
+    let file = dumps.folder.path().join(file);
     let good = std::fs::read(&file)?;
     std::fs::write(&file, &good[1..])?;
     assert_eq!(go(&[]).await?, (none(), kept.to_vec()));

@@ -41,7 +41,7 @@ async fn slices_follow_each_other_in_the_order_of_the_key() -> anyhow::Result<()
     let dumps = Dumps::of(world.store()?, &[Format::Json, Format::Parquet])?;
     dumps.one("readings", DAY).await?;
     let mut text = String::new();
-    let file = dumps.folder.path().join("readings/dt=2026-01-01/part-00000.json.gz");
+    let file = dumps.folder.path().join("readings/json/dt=2026-01-01/part-00000.json.gz");
     GzDecoder::new(std::fs::File::open(file)?).read_to_string(&mut text)?;
     assert_eq!((text.lines().count(), wanted.len()), (183_002, 183_002));
     for (line, row) in text.lines().zip(&wanted) {

@@ -102,6 +102,10 @@ pub(crate) enum PageStatement {
     },
 }
 
+/// The most rows of a list without a limit that is answered as a page, with its length. A longer one
+/// is read once more as a stream, so these rows delay it.
+const SHORT_MAX: i64 = 100;
+
 /// The months before the month in which a page begins: the page is searched in this time first.
 /// Each list of a series is planned for its times, so these plans do not contain other months.
 const MONTHS_BACK: [u32; 2] = [0, 12];
@@ -153,7 +157,7 @@ impl ListRequest {
         }
         let limit = limit.or(query.limit_default.filter(|_| format == Format::Json));
         // One more row than the page shows whether there are more rows.
-        let first = limit.unwrap_or(LIMIT_MAX) + 1;
+        let first = limit.unwrap_or(SHORT_MAX) + 1;
         let Page { rows, reached } = query.page(state, first, offset, after.as_deref()).await?;
         let more = is_full(&rows, first);
         let mut headers = HeaderMap::from_iter([
@@ -174,7 +178,7 @@ impl ListRequest {
                 // stream of the rows. The archive is looked at after it, too: see `archived`.
                 let lines = Writer::new(format, elements(None).await?);
                 match &query.archive {
-                    Some(archive) if archive.matters(state, None).await? => {
+                    Some(archive) if archive.matters(state, &[], false).await? => {
                         let permit = rows.into_permit();
                         let pages = Pages { query, state: state.clone(), key, next: after, offset };
                         long_reads.body_of_pages(permit, pages, lines)
@@ -357,9 +361,8 @@ impl Query {
         after: Option<&[Value]>,
     ) -> Result<Page, ApiError> {
         let rows = self.page_of_database(state, first, offset, after, true).await?;
-        let last = rows.last().filter(|_| is_full(&rows, first));
         let archive = match &self.archive {
-            Some(archive) if archive.matters(state, last).await? => archive,
+            Some(archive) if archive.matters(state, &rows, is_full(&rows, first)).await? => archive,
             _ => return Ok(Page { rows, reached: None }),
         };
         if offset > ARCHIVED_OFFSET_MAX {

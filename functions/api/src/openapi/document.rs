@@ -86,9 +86,17 @@ impl Document {
             }
         }
         if let Some(paths) = document["paths"].as_object_mut() {
-            for (path, item) in paths {
+            for (path, item) in &mut *paths {
                 for (method, operation) in item.as_object_mut().into_iter().flatten() {
                     finish(needs, path, method, operation);
+                }
+            }
+            // OpenAPI has no parameter that takes slashes. The route also takes them as `%2F`.
+            let wildcards: Vec<String> =
+                paths.keys().filter(|path| path.contains("{*")).cloned().collect();
+            for path in wildcards {
+                if let Some(item) = paths.remove(&path) {
+                    paths.insert(path.replace("{*", "{"), item);
                 }
             }
         }

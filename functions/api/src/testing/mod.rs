@@ -109,20 +109,25 @@ pub(crate) async fn keys(list: &[(&str, &str, u8)]) -> Access {
     config.for_function().await.expect("keys")
 }
 
-/// Returns dumps of one day, of `readings` and of the log. With `public`, the dumps of `readings`
-/// are public.
+/// Returns dumps of one day: of `readings`, and of the log in the layout of the first version. With
+/// `public`, the dumps of `readings` are public.
 fn dumps(public: bool) -> Dumps {
     static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
         let folder = tempfile::tempdir().expect("a folder");
         let manifest = include_str!("../openapi/examples/dumps_day.json");
-        let log = manifest.replace("part-", "topic=readings/part-");
+        let log = manifest
+            .replace("\"version\": 2", "\"version\": 1")
+            .replace("\"model\": \"readings\"", "\"model\": \"events\"")
+            .replace("json/dt=2026-01-02", "topic=readings")
+            .replace("\"format\"", "\"topic\": \"readings\", \"format\"");
         for (name, content) in [
-            ("readings/dt=2026-01-02/manifest.json", manifest),
-            ("readings/dt=2026-01-02/part-00000.json.gz", "no gzip, but a file\n"),
-            ("readings/dt=2026-01-02/part-00000.csv.gz", "of an earlier dump"),
-            ("readings/dt=2026-01-03/part-00000.json.gz", "without a manifest"),
+            ("_manifests/readings/dt=2026-01-02.json", manifest),
+            ("readings/json/dt=2026-01-02/part-00000.json.gz", "no gzip, but a file\n"),
+            ("readings/csv/dt=2026-01-02/part-00000.csv.gz", "of an earlier dump"),
+            ("readings/json/dt=2026-01-03/part-00000.json.gz", "without a manifest"),
             ("events/dt=2026-01-02/manifest.json", log.as_str()),
             ("events/dt=2026-01-02/topic=readings/part-00000.json.gz", "a topic"),
+            ("events/dt=2026-01-03/topic=readings/part-00000.json.gz", "without a manifest"),
         ] {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
@@ -151,9 +156,8 @@ fn app_with(store: Store, access: Access, limits: HttpLimits, dumps: Dumps) -> R
 pub(crate) fn filled(route: &str) -> String {
     const UUID: &str = "5a3b9c00-0000-4000-8000-000000000002";
     let filled = [
-        ("{model}/{day}/{topic}", "events/2026-01-02/topic=readings"),
         ("{model}/{day}", "readings/2026-01-02"),
-        ("{file}", "part-00000.json.gz"),
+        ("{file}", "json/dt=2026-01-02/part-00000.json.gz"),
         ("{sensor}", "speed"),
         ("{date}", "2026-01-02"),
         ("{id}", "a-0-0"),

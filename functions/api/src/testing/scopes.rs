@@ -46,7 +46,6 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/dumps", "ra"),
     ("GET", "/dumps/{model}/{day}", "ra"),
     ("GET", "/dumps/{model}/{day}/{file}", "ra"),
-    ("GET", "/dumps/{model}/{day}/{topic}/{file}", "ra"),
     ("GET", "/v1/cdevents", "ra"),
     ("GET", "/v1/cdevents/{id}", "ra"),
     ("GET", "/v1/subjects/{kind}", "ra"),

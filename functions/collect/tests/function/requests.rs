@@ -80,7 +80,7 @@ async fn it_does_not_start_when_it_would_be_open_or_has_no_kafka() -> Result<()>
         ("TOPICS", "a=nothing", "bound to the unknown model"),
         ("FILES", "a/=nothing", "topic nothing is not bound to a model"),
         ("SOURCES", "[a]\ntopic = 1", "sources: "),
-        ("KAFKA_IAM_REGION", "eu-central-1", "--features weir-kafka/msk-iam"),
+        ("KAFKA_PROPERTIES", "sasl.oauthbearer.method=oidc", "oidc needs sasl.oauthbearer"),
     ] {
         let ended = world.command().env(name, value).output().await?;
         let said = String::from_utf8_lossy(&ended.stderr);

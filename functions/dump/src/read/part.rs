@@ -30,7 +30,7 @@ impl Part<'_> {
             type_name: "integer",
             values,
         });
-        self.table.copy_out(client, bounds(self.day), filter).await
+        self.table.copy_out(client, bounds(self.day), filter, self.topic.as_deref()).await
     }
 }
 

@@ -101,8 +101,8 @@ impl<'t> Slices<'t> {
                     type_name: &what.type_name,
                     values: &cut.values,
                 };
-                let copy =
-                    table.copy_out(client, Micros(cut.from)..Micros(cut.to), Some(filter)).await?;
+                let time = Micros(cut.from)..Micros(cut.to);
+                let copy = table.copy_out(client, time, Some(filter), None).await?;
                 Ok::<_, DumpError>(Slice {
                     copy,
                     size: Size { span: cut.to - cut.from, values: cut.values.len() },

@@ -15,7 +15,7 @@ mod streams;
 use std::ops::Range;
 
 use tokio_postgres::types::Type;
-use weir_blob::{Blobs, Manifest, UtcDay, layout};
+use weir_blob::{Blobs, Manifest, UtcDay};
 use weir_model::Models;
 use weir_store::{BEGIN, Store};
 
@@ -72,10 +72,10 @@ pub async fn restore(
         client.query_typed(include_str!("../sql/reopen_day.sql"), &params).await?;
     }
     streams::register(client, &manifest).await?;
-    let (table, folder) = (table.with_columns(&columns), layout::day(model, day));
+    let table = table.with_columns(&columns);
     let (mut done, mut offsets) = (0, LogOffsets::default());
     for file in manifest.parts() {
-        let local = fetch(blobs, &folder, file).await?;
+        let local = fetch(blobs, &manifest, file).await?;
         let progress = |rows| progress(done + rows, manifest.rows);
         done +=
             load(client, &table, file, local, (model == LOG).then_some(&mut offsets), &progress)
@@ -83,7 +83,7 @@ pub async fn restore(
     }
     if done != manifest.rows {
         return Err(DumpError::Differs(format!(
-            "{folder} has {done} rows, but its manifest has {}",
+            "the files of {model} {day} have {done} rows, but the manifest has {}",
             manifest.rows
         )));
     }

@@ -41,14 +41,13 @@ pub(crate) async fn write_files(
     snapshot: &Snapshot<'_>,
     blobs: &Blobs,
     part: &Part<'_>,
-    folder: &str,
     formats: &[Format],
     deadline: Instant,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(Vec<ManifestFile>, RowStats), DumpError> {
     let mut tasks = Vec::with_capacity(formats.len());
     for format in formats {
-        tasks.push(begin(*format, part, blobs, folder)?);
+        tasks.push(begin(*format, part, blobs)?);
     }
     let read =
         read_rows(snapshot, part, deadline, progress, |batch| send_batch(batch, &tasks)).await;
@@ -85,14 +84,9 @@ pub(crate) async fn write_files(
     Ok((files, stats))
 }
 
-fn begin(
-    format: Format,
-    part: &Part<'_>,
-    blobs: &Blobs,
-    folder: &str,
-) -> Result<FileTask, DumpError> {
-    let name = layout::file(part.topic.as_deref(), format);
-    let upload = blobs.upload(&[folder, "/", &name].concat());
+fn begin(format: Format, part: &Part<'_>, blobs: &Blobs) -> Result<FileTask, DumpError> {
+    let name = layout::file(format, part.day, part.topic.as_deref());
+    let upload = blobs.upload(&[&part.table.model, "/", &name].concat());
     let (rows, input) = mpsc::channel(WAITING);
     let (chunks, bytes) = mpsc::channel(WAITING);
     let encoder = encoder(format, &part.table.columns, Output::new(chunks))?;

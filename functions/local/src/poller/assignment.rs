@@ -15,7 +15,7 @@ use rdkafka::{
     error::KafkaError,
     types::RDKafkaErrorCode,
 };
-use weir_kafka::{QuietContext, TopicPartition, log_line, token_for};
+use weir_kafka::{Tokens, TopicPartition, log_line};
 
 use super::status::SharedStatus;
 
@@ -29,11 +29,12 @@ pub(super) enum AssignmentChange {
 pub(super) struct WorkerContext {
     changes: Mutex<Vec<AssignmentChange>>,
     shared: Arc<SharedStatus>,
+    tokens: Tokens,
 }
 
 impl WorkerContext {
-    pub(super) fn new(shared: Arc<SharedStatus>) -> Self {
-        Self { changes: Mutex::default(), shared }
+    pub(super) fn new(shared: Arc<SharedStatus>, tokens: Tokens) -> Self {
+        Self { changes: Mutex::default(), shared, tokens }
     }
 
     /// Returns the changes since the last call.
@@ -43,10 +44,10 @@ impl WorkerContext {
 }
 
 impl ClientContext for WorkerContext {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = QuietContext::ENABLE_REFRESH_OAUTH_TOKEN;
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
-    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        token_for(config)
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.token()
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {

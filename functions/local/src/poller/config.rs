@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::ClientConfig;
-use weir_kafka::{BrokerError, client_config};
+use weir_kafka::{BrokerError, Tokens, client_config};
 use weir_store::HealthReasons;
 
 /// The highest number of records in one event. It is Lambda's limit.
@@ -112,8 +112,9 @@ impl PollerConfig {
         }
     }
 
-    /// Checks that librdkafka accepts every property. It does not connect to a broker.
+    /// Checks that every property is accepted. It does not connect to a broker.
     pub fn check(&self) -> Result<(), BrokerError> {
+        Tokens::of(&self.properties)?;
         self.client(0).create_native_config().map(drop).map_err(BrokerError::Client)
     }
 

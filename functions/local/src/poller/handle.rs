@@ -8,7 +8,7 @@ use std::{
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tokio::{runtime::Handle, sync::mpsc, time::sleep};
-use weir_kafka::BrokerError;
+use weir_kafka::{BrokerError, Tokens};
 
 use super::{
     Invoke, PollerConfig, PollerStatus, StoredPositions,
@@ -57,10 +57,11 @@ impl Poller {
         ));
         Handle::current().spawn(topic_watch::watch(config.clone(), Arc::clone(&shared)));
         let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
+        let tokens = Tokens::of(&config.properties)?;
         for number in 0..config.workers.max(1) {
             let consumer: BaseConsumer<WorkerContext> = config
                 .client(number)
-                .create_with_context(WorkerContext::new(Arc::clone(&shared)))
+                .create_with_context(WorkerContext::new(Arc::clone(&shared), tokens.clone()))
                 .map_err(BrokerError::Client)?;
             consumer.subscribe(&topics).map_err(BrokerError::Client)?;
             let (outcomes, outcome) = channel();

@@ -51,9 +51,10 @@ pub async fn refetch(
     );
     let (handler, runtime, time_limit, bootstrap) =
         (Arc::clone(handler), Handle::current(), config.time_limit, config.bootstrap.clone());
+    let context = QuietContext::of(&config.properties)?;
     let fetched = spawn_blocking(move || {
         let consumer: BaseConsumer<QuietContext> =
-            client.create_with_context(QuietContext).map_err(BrokerError::Client)?;
+            client.create_with_context(context).map_err(BrokerError::Client)?;
         let total: i64 = ranges.iter().map(|(_, range)| range.end - range.start).sum();
         let mut fetch = Fetch {
             consumer,

@@ -8,11 +8,19 @@ use std::{
     net::{TcpListener, TcpStream},
     path::Path,
     process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     thread,
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use anyhow::{Context, Result, ensure};
+use axum::{Json, Router, routing::post};
+use base64_simd::URL_SAFE_NO_PAD;
+use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use serde_json::json;
 use weir_kafka::{TopicPartition, TopicState, create_missing, epoch_ends, identify};
 use weir_testkit::{eventually, free_port};
 
@@ -28,6 +36,8 @@ use crate::{
 
 const USER: &str = "weir";
 const PASSWORD: &str = "hunter2-of-kafka";
+/// Both, as a client sends them to an OIDC provider.
+const BASIC: &str = "Basic d2VpcjpodW50ZXIyLW9mLWthZmth";
 /// The curve of the keys.
 const KEY: [&str; 5] = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
 
@@ -61,14 +71,16 @@ impl SecuredKafka {
         let plain = format!(
             "org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";"
         );
+        let oauth = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"weir\";";
         let properties = format!(
             "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL\n\
              ssl.keystore.type=PEM\nssl.keystore.location={path}/broker.pem\n\
              ssl.truststore.type=PEM\nssl.truststore.location={path}/ca.crt\n\
              listener.name.ssl.ssl.client.auth=required\n\
-             sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n\
+             sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER\n\
              listener.name.sasl_plaintext.sasl.enabled.mechanisms=SCRAM-SHA-512\n\
              listener.name.sasl_ssl.plain.sasl.jaas.config={plain}\n\
+             listener.name.sasl_ssl.oauthbearer.sasl.jaas.config={oauth}\n\
              listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config={scram}\n\
              listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={scram}\n\
              listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config={scram}\n"
@@ -291,6 +303,84 @@ async fn a_rejected_connection_is_one_line_with_host_and_port() -> Result<()> {
     let (said, log) = (said?, fs::read_to_string(&log)?);
     ensure!(log.matches(&named).count() == 1 && !log.contains("of-kafka"), "{log}");
     ensure!(said.code == Some(1) && said.stderr.contains(&named), "{said:?}");
+    ensure!(said.stderr.lines().count() == 1 && !said.stderr.contains("of-kafka"), "{said:?}");
+    Ok(())
+}
+
+/// An OIDC provider whose tokens are valid for seconds. Kafka's default for `OAUTHBEARER` accepts
+/// tokens without a signature.
+async fn provider(asked: Arc<AtomicUsize>) -> Result<String> {
+    let token = async move |headers: HeaderMap, body: String| {
+        asked.fetch_add(1, SeqCst);
+        let knows = headers.get(AUTHORIZATION).is_some_and(|given| given == BASIC);
+        if !knows || body != "grant_type=client_credentials&scope=kafka" {
+            let said = json!({"error": "invalid_client", "error_description": "who is it?"});
+            return (StatusCode::UNAUTHORIZED, Json(said));
+        }
+        let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+        let claims = json!({"sub": USER, "iat": now, "exp": now + 10, "scope": "kafka"});
+        let encoded = [json!({"alg": "none"}), claims]
+            .map(|part| URL_SAFE_NO_PAD.encode_to_string(part.to_string()));
+        let token = format!("{}.{}.", encoded[0], encoded[1]);
+        (
+            StatusCode::OK,
+            Json(json!({"access_token": token, "token_type": "Bearer", "expires_in": 10})),
+        )
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}/token", listener.local_addr()?);
+    let routes = Router::new().route("/token", post(token));
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    Ok(url)
+}
+
+/// Stores records over tokens of an OIDC provider, also after the first token expired. A provider
+/// that refuses the client is named, without the secret.
+#[tokio::test]
+#[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
+async fn tokens_of_an_oidc_provider() -> Result<()> {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let url = provider(Arc::clone(&asked)).await?;
+    let secured = SecuredKafka::start().await?;
+    let address = format!("localhost:{}", secured.sasl_ssl);
+    let mut properties = secured.sasl_ssl("OAUTHBEARER");
+    for name in ["sasl.username", "sasl.password"] {
+        properties.remove(name);
+    }
+    let properties = with(
+        properties,
+        &[
+            ("sasl.oauthbearer.method", "oidc"),
+            ("sasl.oauthbearer.token.endpoint.url", &url),
+            ("sasl.oauthbearer.client.id", USER),
+            ("sasl.oauthbearer.client.secret", PASSWORD),
+            ("sasl.oauthbearer.scope", "kafka"),
+        ],
+    );
+    let orders = ["orders".to_owned()];
+    assert_eq!(create_missing(&address, &properties, &orders, 1).await?, orders);
+    let found = identify(&address, &properties, &orders).await?;
+    ensure!(found[0].id.is_some(), "{found:?}");
+
+    let world = World::over(vec![secured.kafka]).await?.with_security(&address, &properties);
+    let running = world.start().await?;
+    world.send("new", 0..10).await?;
+    world.until_stored(&running, 0, 10).await?;
+    let before = asked.load(SeqCst);
+    let again = async || (asked.load(SeqCst) > before).then_some(());
+    eventually(PATIENCE, again).await.context("no client asked for a second token")?;
+    let url = format!("http://localhost:{}", running.http);
+    let sent = weir(&["send", "--topic", "orders", "--url", &url, "-d", "{}"]).await?;
+    ensure!(sent.code == Some(0), "{sent:?}");
+    world.until_stored(&running, 0, 11).await?;
+    running.interrupt().await?;
+
+    let refused = with(properties, &[("sasl.oauthbearer.client.secret", "hunter3-of-kafka")]);
+    let error = identify(&address, &refused, &orders).await.unwrap_err().to_string();
+    ensure!(error.contains("401 Unauthorized invalid_client: who is it?"), "{error}");
+    ensure!(!error.contains("of-kafka"), "{error}");
+    let said = world.with_security(&address, &refused).run(&["reconcile"]).await?;
+    ensure!(said.code == Some(1) && said.stderr.contains("invalid_client"), "{said:?}");
     ensure!(said.stderr.lines().count() == 1 && !said.stderr.contains("of-kafka"), "{said:?}");
     Ok(())
 }

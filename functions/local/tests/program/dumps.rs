@@ -73,7 +73,7 @@ async fn from_one_folder_to_another() -> Result<()> {
 
     let list = weir.json("/dumps?model=readings").await?;
     let href = list[0]["days"][0]["files"][1]["href"].as_str().context("a file")?.to_owned();
-    assert_eq!(href, format!("/dumps/readings/{day}/part-00000.json.gz"));
+    assert_eq!(href, format!("/dumps/readings/{day}/csv/dt={day}/part-00000.csv.gz"));
     let manifest = weir.json(&format!("/dumps/readings/{day}")).await?;
     let file = weir.get(&href).await?;
     assert_eq!((file.status, manifest["rows"].as_i64()), (200, Some(rows)));
@@ -155,8 +155,8 @@ async fn a_full_disk_is_said_and_leaves_nothing() -> Result<()> {
     let full = ended(command("bash", &args)).await?;
     assert_one_line(&full, "cannot write in file://");
     assert!(!full.stderr.contains(url.trim()), "{full:?}");
-    let left =
-        std::fs::read_dir(dumps.join(format!("readings/dt={day}"))).map_or(0, Iterator::count);
+    let folder_of_day = dumps.join(format!("readings/json/dt={day}"));
+    let left = std::fs::read_dir(folder_of_day).map_or(0, Iterator::count);
     assert_eq!(left, 0, "no file is left");
     assert_says(
         &on(

@@ -1,15 +1,16 @@
 //! Dumps with faults: 5xx, cut connections, a success whose answer is lost, and kills of the
 //! program at different moments.
 
-use std::{process::Stdio, sync::atomic::Ordering, time::Instant};
+use std::{collections::BTreeMap, process::Stdio, sync::atomic::Ordering, time::Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
+use weir_blob::{Manifest, ManifestFile, layout};
 
 use crate::{
     common::running::ask_blocking,
     proxy::{Faults, Proxy},
-    server::{S3, command, filled, weir},
+    server::{PREFIX, S3, command, filled, weir},
 };
 
 const SPOILT: Faults = Faults { unavailable: 30, cut: 5, lost: 5 };
@@ -25,25 +26,16 @@ const PARTS: [(&str, &str); 4] = [
 
 /// Checks that every object with a final name is the complete correct file, with or without a
 /// manifest.
-fn nothing_is_wrong(
-    s3: &S3,
-    right: &std::collections::BTreeMap<String, weir_blob::Manifest>,
-) -> Result<()> {
+fn nothing_is_wrong(s3: &S3, right: &BTreeMap<String, Manifest>) -> Result<()> {
     s3.manifests()?;
-    for (name, path) in s3.objects()? {
-        let Some((folder, file)) = name.split_once("/part-").map(|(f, n)| (f, format!("part-{n}")))
-        else {
-            continue;
-        };
-        // A file of the log is in its topic's folder.
-        let (folder, file) = folder
-            .split_once("/topic=")
-            .map_or((folder, file.clone()), |(f, topic)| (f, format!("topic={topic}/{file}")));
-        let wanted = right
-            .get(folder)
-            .and_then(|m| m.files.iter().find(|f| f.name == file))
-            .with_context(|| name.clone())?;
-        ensure!(crate::server::sha256(&path)? == wanted.sha256, "{name} is wrong or a part");
+    let files: BTreeMap<String, &ManifestFile> = right
+        .values()
+        .flat_map(|manifest| manifest.files.iter().map(|file| (manifest.path(file), file)))
+        .collect();
+    for (name, path) in s3.objects()?.iter().filter(|(name, _)| layout::has_rows(name)) {
+        let wanted = name.strip_prefix(PREFIX).and_then(|name| files.get(name));
+        let wanted = wanted.with_context(|| name.clone())?;
+        ensure!(crate::server::sha256(path)? == wanted.sha256, "{name} is wrong or a part");
     }
     Ok(())
 }

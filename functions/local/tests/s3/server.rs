@@ -17,6 +17,9 @@ use weir_testkit::Database;
 use crate::common::{self, Ended, ended};
 
 pub(crate) const BUCKET: &str = "dumps";
+/// The prefix of the dumps in the bucket, and that of their manifests.
+pub(crate) const PREFIX: &str = "some/prefix/";
+const MANIFESTS: &str = "some/prefix/_manifests/";
 pub(crate) const ACCESS_KEY: &str = "weirtestkey";
 pub(crate) const SECRET_KEY: &str = "weirtestsecret";
 
@@ -78,27 +81,20 @@ impl S3 {
         Ok(left)
     }
 
-    /// Returns the manifests by the folder of their day. Checks that each file exists and matches
-    /// its manifest.
+    /// Returns the manifests by model and day. Checks that each file exists and matches its manifest.
     pub(crate) fn manifests(&self) -> Result<BTreeMap<String, Manifest>> {
         let objects = self.objects()?;
         let mut all = BTreeMap::new();
-        for (name, path) in objects.iter().filter(|(name, _)| name.ends_with("/manifest.json")) {
+        for (name, path) in objects.iter().filter(|(name, _)| name.starts_with(MANIFESTS)) {
             let manifest = Manifest::parse(&std::fs::read(path)?)
                 .map_err(anyhow::Error::msg)
                 .with_context(|| name.clone())?;
-            let folder = name.trim_end_matches("/manifest.json");
             for file in &manifest.files {
-                let path = objects
-                    .get(&format!("{folder}/{}", file.name))
-                    .with_context(|| format!("{folder} lacks {}", file.name))?;
-                ensure!(
-                    sha256(path)? == file.sha256,
-                    "{folder}/{} is not what its manifest says",
-                    file.name
-                );
+                let object = format!("{PREFIX}{}", manifest.path(file));
+                let path = objects.get(&object).with_context(|| format!("no object {object}"))?;
+                ensure!(sha256(path)? == file.sha256, "{object} is not what its manifest says");
             }
-            all.insert(folder.to_owned(), manifest);
+            all.insert(format!("{} {}", manifest.model, manifest.day), manifest);
         }
         Ok(all)
     }
@@ -112,7 +108,7 @@ pub(crate) fn sha256(path: &PathBuf) -> Result<String> {
 /// Returns the command of `weir` with the credentials for this server.
 pub(crate) fn command(endpoint: &str, database: &Database, args: &[&str]) -> Command {
     let url = database.url();
-    let place = format!("s3://{BUCKET}/some/prefix");
+    let place = format!("s3://{BUCKET}/{PREFIX}");
     let mut command = common::command(
         env!("CARGO_BIN_EXE_weir"),
         &[&["--database-url", &url, "--blob-url", &place], args].concat(),

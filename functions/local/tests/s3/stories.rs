@@ -26,13 +26,18 @@ async fn a_day_goes_to_s3_and_comes_back() -> Result<()> {
     );
     let names: Vec<String> =
         s3.objects()?.into_keys().filter(|name| name.contains("readings/")).collect();
-    let folder = "some/prefix/readings/dt=2026-01-01";
+    let day = "dt=2026-01-01";
     assert_eq!(
         names,
-        ["manifest.json", "part-00000.csv.gz", "part-00000.json.gz", "part-00000.parquet"]
-            .map(|n| format!("{folder}/{n}"))
+        [
+            format!("_manifests/readings/{day}.json"),
+            format!("readings/csv/{day}/part-00000.csv.gz"),
+            format!("readings/json/{day}/part-00000.json.gz"),
+            format!("readings/parquet/{day}/part-00000.parquet"),
+        ]
+        .map(|name| format!("{}{name}", server::PREFIX))
     );
-    let log = &s3.manifests()?["some/prefix/events/dt=2026-01-01"];
+    let log = &s3.manifests()?["events 2026-01-01"];
     assert!(log.files.iter().any(|f| f.bytes > 11 * 1024 * 1024), "several parts: {log:?}");
     assert_eq!(s3.left_parts()?, Vec::<String>::new());
 
@@ -101,7 +106,8 @@ async fn a_file_is_downloaded_by_a_signed_url() -> Result<()> {
         let http = found.context("no address")?;
         let client =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
-        let path = format!("{http}/dumps/readings/2026-01-03/part-00000.json.gz");
+        let name = "json/dt=2026-01-03/part-00000.json.gz";
+        let path = format!("{http}/dumps/readings/2026-01-03/{name}");
         let answer = client.get(&path).send().await?;
         assert_eq!(answer.status().as_u16(), 302);
         let signed = answer.headers()["location"].to_str()?.to_owned();
@@ -109,11 +115,11 @@ async fn a_file_is_downloaded_by_a_signed_url() -> Result<()> {
         assert_eq!(file.status().as_u16(), 200);
         let object = s3
             .objects()?
-            .remove("some/prefix/readings/dt=2026-01-03/part-00000.json.gz")
+            .remove(&format!("{}readings/{name}", server::PREFIX))
             .context("the object")?;
         assert_eq!(file.bytes().await?.to_vec(), std::fs::read(object)?);
         // A changed name and an unsigned URL are refused.
-        let other = signed.replace("part-00000.json.gz", "part-00000.parquet");
+        let other = signed.replace(".json.gz", ".parquet").replace("/json/", "/parquet/");
         let unsigned = signed.split('?').next().unwrap_or_default().to_owned();
         for bad in [other, unsigned] {
             assert_eq!(client.get(&bad).send().await?.status().as_u16(), 403, "{bad}");
@@ -143,7 +149,7 @@ async fn an_expired_url_is_refused() -> Result<()> {
         .with_access_key_id(server::ACCESS_KEY)
         .with_secret_access_key(server::SECRET_KEY)
         .build()?;
-    let path = object_store::path::Path::from("some/prefix/readings/dt=2026-01-03/manifest.json");
+    let path = object_store::path::Path::from("some/prefix/_manifests/readings/dt=2026-01-03.json");
     let signed = object_store::signer::Signer::signed_url(
         &store,
         http::Method::GET,

@@ -71,7 +71,8 @@ impl RoutePaths {
         for route in &self.0 {
             let parts: Vec<&str> = route.split('/').skip(1).collect();
             let Some(more) = given.len().checked_sub(parts.len()) else { continue };
-            if more == 0 && parts.iter().zip(&given).all(fits) {
+            let takes_more = parts.last().is_some_and(|part| part.starts_with("{*"));
+            if (more == 0 || takes_more) && parts.iter().zip(&given).all(fits) {
                 return None;
             }
             let literal = parts.iter().filter(|part| !is_parameter(part)).count();
@@ -340,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_parameter_keeps_its_slashes() {
-        let document = json!({"paths": {"/build": {}, "/build/{build}": {}, "/build/{build}/events": {}, "/v1/subjects/{kind}/{id}": {}}});
+        let document = json!({"paths": {"/build": {}, "/build/{build}": {}, "/build/{build}/events": {}, "/v1/subjects/{kind}/{id}": {}, "/dumps/{model}/{day}": {}, "/dumps/{model}/{day}/{*file}": {}}});
         let routes = RoutePaths::declared(&document);
         for (path, rejoined) in [
             ("/build", None),
@@ -353,6 +354,8 @@ mod tests {
             ("/v1/subjects/x", None),
             ("/v1/subjects/x/y/z/events", Some("/v1/subjects/x/y%2Fz%2Fevents")),
             ("/v1/subjects/x//y", Some("/v1/subjects/x/%2Fy")),
+            ("/dumps/m/d", None),
+            ("/dumps/m/d/parquet/dt=d/part-0", None),
             ("/other/a/b", None),
             ("/", None),
         ] {

@@ -18,7 +18,7 @@ use rdkafka::{
 };
 use tokio::sync::Notify;
 
-use crate::{Backpressure, Receipt, Settled, client::log_line, message::record_bytes};
+use crate::{Backpressure, Receipt, Settled, Tokens, client::log_line, message::record_bytes};
 
 /// The records in flight.
 #[derive(Default)]
@@ -47,24 +47,15 @@ impl Flow {
 pub(super) struct Context {
     pub(super) flow: Arc<Flow>,
     pub(super) backpressure: Option<Arc<Backpressure>>,
-    /// The region of an MSK cluster with IAM.
-    pub(super) iam_region: Option<String>,
+    pub(super) tokens: Tokens,
     pub(super) in_flight_bytes_max: usize,
 }
 
 impl ClientContext for Context {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = cfg!(feature = "msk-iam");
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        match &self.iam_region {
-            #[cfg(feature = "msk-iam")]
-            Some(region) => crate::iam::token(region),
-            _ => Err(
-                "cannot create a token for SASL/OAUTHBEARER: this program creates tokens only for \
-                    MSK with IAM; choose another mechanism"
-                    .into(),
-            ),
-        }
+        self.tokens.token()
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {

@@ -19,7 +19,7 @@ use rdkafka::{
 
 use self::context::Context;
 pub use self::settings::settings;
-use crate::{Backpressure, Message, OutgoingRecord, Receipt};
+use crate::{Backpressure, BrokerError, Message, OutgoingRecord, Receipt, Tokens};
 
 /// The most bytes in flight to a broker. This is enough for a few batches to the leader of each
 /// partition.
@@ -38,12 +38,9 @@ pub enum ProduceError {
     /// A Kafka client could not be created, usually because of an unknown property.
     #[error("cannot create the Kafka client: {0}; check the Kafka properties")]
     Client(#[source] KafkaError),
-    /// The settings require tokens of MSK's IAM, and the program was built without them.
-    #[error(
-        "KAFKA_IAM_REGION is set, but this function was built without IAM authentication for MSK: \
-            build it with --features weir-kafka/msk-iam"
-    )]
-    NoIam,
+    /// The properties for TLS or SASL are not valid.
+    #[error(transparent)]
+    Security(#[from] BrokerError),
     /// The broker did not accept a record.
     #[error("a record for topic {topic} was not delivered to Kafka at {brokers}: {reason}")]
     Delivery {
@@ -99,24 +96,7 @@ impl Producer {
         bootstrap: &str,
         properties: &BTreeMap<String, String>,
     ) -> Result<Self, ProduceError> {
-        Self::build(bootstrap, properties, None, None)
-    }
-
-    /// Creates a producer for an MSK cluster of this region that uses IAM. Needs the feature
-    /// `msk-iam`.
-    pub fn msk_iam(
-        bootstrap: &str,
-        properties: &BTreeMap<String, String>,
-        region: &str,
-    ) -> Result<Self, ProduceError> {
-        if !cfg!(feature = "msk-iam") {
-            return Err(ProduceError::NoIam);
-        }
-        let own = [("security.protocol", "SASL_SSL"), ("sasl.mechanism", "OAUTHBEARER")];
-        let mut all: BTreeMap<String, String> =
-            own.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        all.extend(properties.clone());
-        Self::build(bootstrap, &all, None, Some(region.to_owned()))
+        Self::build(bootstrap, properties, None)
     }
 
     /// Creates a producer for the embedded broker. Senders wait for the consumer, because the
@@ -126,20 +106,19 @@ impl Producer {
         properties: &BTreeMap<String, String>,
         backpressure: Backpressure,
     ) -> Result<Self, ProduceError> {
-        Self::build(bootstrap, properties, Some(Arc::new(backpressure)), None)
+        Self::build(bootstrap, properties, Some(Arc::new(backpressure)))
     }
 
     fn build(
         bootstrap: &str,
         properties: &BTreeMap<String, String>,
         backpressure: Option<Arc<Backpressure>>,
-        iam_region: Option<String>,
     ) -> Result<Self, ProduceError> {
         let config = settings(bootstrap, properties);
         let in_flight_bytes_max =
             if backpressure.is_some() { IN_FLIGHT_BYTES_MAX_EMBEDDED } else { IN_FLIGHT_BYTES_MAX };
-        let context =
-            Context { flow: Arc::default(), backpressure, iam_region, in_flight_bytes_max };
+        let tokens = Tokens::of(properties)?;
+        let context = Context { flow: Arc::default(), backpressure, tokens, in_flight_bytes_max };
         let client = RwLock::new(Arc::new(open(&config, &context)?));
         Ok(Self { config, client, context })
     }

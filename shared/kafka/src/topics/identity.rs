@@ -134,7 +134,7 @@ impl Kept {
         let consumer = match self.consumer.take() {
             Some(consumer) => consumer,
             None => client_config(bootstrap, properties, &[])
-                .create_with_context(QuietContext)
+                .create_with_context(QuietContext::of(properties)?)
                 .map_err(BrokerError::Client)?,
         };
         let found = without_ids(&consumer, bootstrap, topics)?;

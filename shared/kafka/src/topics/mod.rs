@@ -5,17 +5,13 @@ mod identity;
 mod tests;
 mod wire;
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, bail};
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     types::RDKafkaErrorCode,
 };
-use weir_aws::{credentials, kafka_token};
 
 pub use self::identity::{
     EpochEnd, Leader, TopicIdentity, TopicLookup, TopicState, epoch_ends, identify,
@@ -49,21 +45,9 @@ pub(crate) fn with_reason(
             Ok(()) => error,
             Err(reason) => BrokerError::Unreachable(format!("{reason:#}")),
         },
+        Err(reason @ BrokerError::Token(_)) => reason,
         _ => error,
     }
-}
-
-/// Creates missing topics as [`create_missing`] does, in an MSK cluster of this region that uses
-/// IAM.
-#[expect(clippy::disallowed_methods, reason = "a signature contains the time")]
-pub async fn create_missing_with_iam(
-    bootstrap: &str,
-    region: &str,
-    topics: &[String],
-    partitions: i32,
-) -> anyhow::Result<Vec<String>> {
-    let token = kafka_token(region, &credentials().await?, SystemTime::now())?;
-    create_missing_over(Security::of_token(token)?, bootstrap, topics, partitions).await
 }
 
 /// Creates the missing topics with `partitions` partitions and the broker's default replication;
@@ -77,20 +61,13 @@ pub async fn create_missing(
     let given = properties.clone();
     let security = blocking(move || Security::of(&given)).await?;
     match security {
-        Some(security) => create_missing_over(security, bootstrap, topics, partitions).await,
+        Some(security) => {
+            let (bootstrap, topics) = (bootstrap.to_owned(), topics.to_vec());
+            let create = move || wire::create_missing(&bootstrap, &security, &topics, partitions);
+            tokio::task::spawn_blocking(create).await?
+        }
         None => create_by_librdkafka(bootstrap, properties, topics, partitions).await,
     }
-}
-
-async fn create_missing_over(
-    security: Security,
-    bootstrap: &str,
-    topics: &[String],
-    partitions: i32,
-) -> anyhow::Result<Vec<String>> {
-    let (bootstrap, topics) = (bootstrap.to_owned(), topics.to_vec());
-    let create = move || wire::create_missing(&bootstrap, &security, &topics, partitions);
-    tokio::task::spawn_blocking(create).await?
 }
 
 /// Creates topics on brokers whose security only librdkafka supports, such as GSSAPI.
@@ -101,7 +78,8 @@ async fn create_by_librdkafka(
     partitions: i32,
 ) -> anyhow::Result<Vec<String>> {
     let config = client_config(bootstrap, properties, &[("client.id", "weir-migrate")]);
-    let admin: AdminClient<QuietContext> = config.create_with_context(QuietContext)?;
+    let admin: AdminClient<QuietContext> =
+        config.create_with_context(QuietContext::of(properties)?)?;
     // The lookup blocks.
     let (admin, there) = tokio::task::spawn_blocking(move || {
         let metadata = admin.inner().fetch_metadata(None, ASK_LIMIT);

@@ -64,9 +64,9 @@ pub const NOT_NULL: [&str; 7] =
     ["stream", "partition", "offset", "arrived_at", "timestamp_ms", "checksum", "outcome"];
 
 /// Creates a temporary table for the rows of a dump: `restored_rows`, with the columns of the
-/// relation.
+/// relation and the topic.
 pub const BEGIN_RESTORE: &str = "-- begin_restore\nCREATE TEMPORARY TABLE restored_rows ON COMMIT \
-    DROP AS SELECT * FROM events WITH NO DATA";
+    DROP AS SELECT e.*, '' AS topic FROM events e WITH NO DATA";
 
 /// Moves the rows from `restored_rows` into the log, and drops that table.
 pub const END_RESTORE: &str =

@@ -28,7 +28,7 @@ pub(crate) async fn day(
     uri: Uri,
 ) -> Result<Response, ApiError> {
     Params::of(&uri).done()?;
-    let (json, _) = manifest(state.dumps.blobs()?, &path.model, path.day).await?;
+    let json = manifest(state.dumps.blobs()?, &path.model, path.day).await?.to_json();
     Ok(([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], json)
         .into_response())
 }

@@ -1,5 +1,5 @@
-//! `GET /dumps/{model}/{day}/{file}`: a file of a dump. Files of the log are in a folder for each
-//! topic.
+//! `GET /dumps/{model}/{day}/{file}`: a file of a dump, by its name in the manifest, which has
+//! slashes.
 
 use std::time::Duration;
 
@@ -9,7 +9,6 @@ use axum::{
     http::{StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use weir_blob::layout;
 
 use super::{DayPath, manifest};
 use crate::{ApiError, ApiState, query::Params};
@@ -19,12 +18,12 @@ const SIGNED_FOR: Duration = Duration::from_mins(15);
 
 /// Returns the bytes of the file, or a redirect to them.
 #[utoipa::path(
-    get, path = "/dumps/{model}/{day}/{file}", security((), ("key" = ["read"])),
+    get, path = "/dumps/{model}/{day}/{*file}", security((), ("key" = ["read"])),
     operation_id = "dumps_file", tag = "dumps",
     params(
         ("model" = String, Path, description = "The model."),
         ("day" = String, Path, format = Date, description = "The UTC day."),
-        ("file" = String, Path, description = "The name of a file, as in the manifest."),
+        ("file" = String, Path, description = "The name of a file, as in the manifest. It has slashes."),
     ),
     responses(
         (status = 200, description = "The file.", content_type = "application/octet-stream"),
@@ -36,38 +35,9 @@ pub(crate) async fn file(
     path: DayPath,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    answer(&state, path, &uri).await
-}
-
-/// Returns the bytes of a file of the log, or a redirect to them.
-///
-/// The log has one folder for each topic.
-#[utoipa::path(
-    get, path = "/dumps/{model}/{day}/{topic}/{file}", security((), ("key" = ["read"])),
-    operation_id = "dumps_topic_file", tag = "dumps",
-    params(
-        ("model" = String, Path, description = "`events`."),
-        ("day" = String, Path, format = Date, description = "The UTC day."),
-        ("topic" = String, Path, description = "`topic=` and the name of the topic."),
-        ("file" = String, Path, description = "The name of the file in that folder."),
-    ),
-    responses(
-        (status = 200, description = "The file.", content_type = "application/octet-stream"),
-        (status = 302, description = "If the dumps are in S3: a URL of the file in `Location`, valid for 15 minutes."),
-    ),
-)]
-pub(crate) async fn topic_file(
-    State(state): State<ApiState>,
-    path: DayPath,
-    uri: Uri,
-) -> Result<Response, ApiError> {
-    answer(&state, path, &uri).await
-}
-
-async fn answer(state: &ApiState, path: DayPath, uri: &Uri) -> Result<Response, ApiError> {
-    Params::of(uri).done()?;
+    Params::of(&uri).done()?;
     let blobs = state.dumps.blobs()?;
-    let (_, manifest) = manifest(blobs, &path.model, path.day).await?;
+    let manifest = manifest(blobs, &path.model, path.day).await?;
     let missing = || ApiError::NotFound {
         what: "file",
         id: format!("{}/{}/{}", path.model, path.day, path.file.as_deref().unwrap_or_default()),
@@ -75,7 +45,7 @@ async fn answer(state: &ApiState, path: DayPath, uri: &Uri) -> Result<Response, 
     // A file that the manifest does not name may be incomplete or not from a dump.
     let file =
         manifest.files.iter().find(|f| Some(&f.name) == path.file.as_ref()).ok_or_else(missing)?;
-    let at = [&layout::day(&path.model, path.day), "/", &file.name].concat();
+    let at = manifest.path(file);
     if let Some(url) = blobs.sign(&at, SIGNED_FOR).await? {
         return Ok((
             StatusCode::FOUND,
@@ -84,12 +54,9 @@ async fn answer(state: &ApiState, path: DayPath, uri: &Uri) -> Result<Response, 
             .into_response());
     }
     let reading = blobs.read(&at).await?;
-    let name = format!(
-        "attachment; filename=\"{}-{}-{}\"",
-        path.model,
-        path.day,
-        file.name.replace('/', "-").replace("topic=", "")
-    );
+    let part = file.name.rsplit('/').next().unwrap_or_default();
+    let topic = file.topic.as_ref().map(|topic| [topic, "-"].concat()).unwrap_or_default();
+    let name = format!("attachment; filename=\"{}-{}-{topic}{part}\"", path.model, path.day);
     let headers = [
         (header::CONTENT_TYPE, file.format.media_type().to_owned()),
         (header::CONTENT_LENGTH, reading.bytes.to_string()),
@@ -108,21 +75,33 @@ mod tests {
 
     use crate::testing::{ApiWorld, keys};
 
+    const FILE: &str = "/dumps/readings/2026-01-02/json/dt=2026-01-02/part-00000.json.gz";
+    const FIRST_VERSION: &str = "/dumps/events/2026-01-02/topic=readings/part-00000.json.gz";
+
     #[tokio::test]
     async fn a_file_is_given_as_it_lies_there() {
         let world = ApiWorld::without_database();
-        let answer = world
-            .ask_with(
-                Method::GET,
-                "/dumps/readings/2026-01-02/part-00000.json.gz",
-                &[("accept-encoding", "gzip")],
-            )
-            .await;
+        let answer = world.ask_with(Method::GET, FILE, &[("accept-encoding", "gzip")]).await;
         assert_eq!((answer.status, answer.text()), (StatusCode::OK, "no gzip, but a file\n"));
         assert_eq!(answer.headers["content-type"], "application/gzip");
         assert_eq!(answer.headers["content-length"], "20");
-        let topic = world.get("/dumps/events/2026-01-02/topic=readings/part-00000.json.gz").await;
+        assert_eq!(
+            answer.headers["content-disposition"],
+            "attachment; filename=\"readings-2026-01-02-part-00000.json.gz\""
+        );
+        let (before, name) = FILE.split_at("/dumps/readings/2026-01-02/".len());
+        let encoded = world.get(&[before, &name.replace('/', "%2F")].concat()).await;
+        assert_eq!((encoded.status, encoded.text()), (StatusCode::OK, "no gzip, but a file\n"));
+    }
+
+    #[tokio::test]
+    async fn a_file_of_the_first_version_is_given_too() {
+        let topic = ApiWorld::without_database().get(FIRST_VERSION).await;
         assert_eq!((topic.status, topic.text()), (StatusCode::OK, "a topic"));
+        assert_eq!(
+            topic.headers["content-disposition"],
+            "attachment; filename=\"events-2026-01-02-readings-part-00000.json.gz\""
+        );
     }
 
     /// A file that no manifest names may be incomplete or not from a dump. No path leads out of the
@@ -131,13 +110,16 @@ mod tests {
     async fn an_incomplete_file_does_not_exist() {
         let world = ApiWorld::without_database();
         for path in [
-            "/dumps/readings/2026-01-02/part-00000.csv.gz",
-            "/dumps/readings/2026-01-03/part-00000.json.gz",
+            "/dumps/readings/2026-01-02/csv/dt=2026-01-02/part-00000.csv.gz",
+            "/dumps/readings/2026-01-02/part-00000.json.gz",
+            "/dumps/readings/2026-01-03/json/dt=2026-01-03/part-00000.json.gz",
             "/dumps/readings/2026-01-03",
             "/dumps/readings/2026-02-30",
-            "/dumps/readings/2026-01-02/manifest.json",
+            "/dumps/events/2026-01-03",
+            "/dumps/events/2026-01-02/manifest.json",
+            "/dumps/events/2026-01-02/json/dt=2026-01-02/topic=readings/part-00000.json.gz",
             "/dumps/readings/2026-01-02/..%2f..%2fpart-00000.json.gz",
-            "/dumps/readings/2026-01-02/topic=..%2f../part-00000.json.gz",
+            "/dumps/readings/2026-01-02/json/..%2f../part-00000.json.gz",
             "/dumps/readings/2026-01-02/%2e%2e/part-00000.json.gz",
             "/dumps/nothing/2026-01-02",
             "/dumps/..%2freadings/2026-01-02",
@@ -153,13 +135,12 @@ mod tests {
         let world =
             ApiWorld::without_database().with_public_dumps(keys(&[("reader", "read", 1)]).await);
         let key = format!("Bearer {}", Key::new([1; 32]).reveal());
-        for path in ["/dumps/readings/2026-01-02", "/dumps/readings/2026-01-02/part-00000.json.gz"]
-        {
+        for path in ["/dumps/readings/2026-01-02", FILE] {
             assert_eq!(world.get(path).await.status, StatusCode::OK, "{path}");
         }
         for path in [
             "/dumps/events/2026-01-02",
-            "/dumps/events/2026-01-02/topic=readings/part-00000.json.gz",
+            FIRST_VERSION,
             "/dumps/%72eadings/2026-01-02",
             "/v1/readings",
         ] {

@@ -9,7 +9,7 @@ use axum::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use utoipa::ToSchema;
-use weir_blob::{Blobs, UtcDay, layout};
+use weir_blob::{Blobs, Manifest, UtcDay};
 
 use super::public::PublicOnly;
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     query::{LIMIT_DEFAULT, Params},
 };
 
-/// Number of days whose folders are listed at the same time.
+/// Number of manifests that are requested at the same time.
 const AT_ONCE: usize = 8;
 
 /// The dumps of a model.
@@ -47,7 +47,7 @@ pub(crate) struct DayFiles {
 #[derive(Serialize, ToSchema)]
 #[schema(as = DumpedFile)]
 pub(crate) struct FileInfo {
-    /// The name of the file within the day.
+    /// The name of the file, as in the manifest.
     name: String,
     /// The length of the file in bytes.
     bytes: u64,
@@ -102,38 +102,26 @@ async fn days(
     to: UtcDay,
     limit: usize,
 ) -> Result<Vec<DayFiles>, ApiError> {
-    let mut days: Vec<UtcDay> =
-        blobs.folders(model).await?.iter().filter_map(|folder| layout::day_of(folder)).collect();
-    days.retain(|day| (from..=to).contains(day));
-    days.sort_unstable_by(|a, b| b.cmp(a));
-    let mut looked = stream::iter(days).map(|day| files(blobs, model, day)).buffered(AT_ONCE);
+    let days = blobs.days(model).await?.into_keys().rev();
+    let days: Vec<UtcDay> = days.filter(|day| (from..=to).contains(day)).collect();
+    let mut looked = stream::iter(days).map(|day| blobs.manifest(model, day)).buffered(AT_ONCE);
     let mut whole = Vec::new();
     while whole.len() < limit
-        && let Some(day) = looked.try_next().await?
+        && let Some(manifest) = looked.try_next().await?
     {
-        whole.extend(day);
+        // A day without a manifest is being dumped, or its dump was interrupted.
+        whole.extend(manifest.map(files));
     }
     Ok(whole)
 }
 
-/// Returns `None` for a day without a manifest. Such a day is being dumped, or its dump was
-/// interrupted.
-async fn files(blobs: &Blobs, model: &str, day: UtcDay) -> Result<Option<DayFiles>, ApiError> {
-    let folder = layout::day(model, day);
-    let href = format!("/dumps/{model}/{day}");
-    let mut whole = false;
-    let mut files = Vec::new();
-    for object in blobs.list(&folder).await? {
-        let name =
-            object.path.strip_prefix(&folder).and_then(|n| n.strip_prefix('/')).unwrap_or_default();
-        whole |= name == layout::MANIFEST;
-        if name != layout::MANIFEST && layout::is_file(name) {
-            files.push(FileInfo {
-                name: name.to_owned(),
-                bytes: object.bytes,
-                href: [&href, "/", name].concat(),
-            });
-        }
-    }
-    Ok(whole.then_some(DayFiles { day, href, files }))
+fn files(manifest: Manifest) -> DayFiles {
+    let href = format!("/dumps/{}/{}", manifest.model, manifest.day);
+    let file = |file: weir_blob::ManifestFile| FileInfo {
+        href: [&href, "/", &file.name].concat(),
+        name: file.name,
+        bytes: file.bytes,
+    };
+    let files = manifest.files.into_iter().map(file).collect();
+    DayFiles { day: manifest.day, href, files }
 }

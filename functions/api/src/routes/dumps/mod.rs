@@ -7,7 +7,7 @@ mod public;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use weir_blob::{Blobs, Manifest, UtcDay, layout};
+use weir_blob::{Blobs, Manifest, UtcDay};
 use weir_model::excerpt;
 
 use crate::{ApiError, ApiState};
@@ -18,14 +18,14 @@ pub(crate) use public::check_or_public;
 pub(crate) struct DayPath {
     pub(crate) model: String,
     pub(crate) day: UtcDay,
-    /// The name of a file within the day's folder.
+    /// The name of a file, as in the manifest.
     pub(crate) file: Option<String>,
 }
 
 impl FromRequestParts<ApiState> for DayPath {
     type Rejection = ApiError;
 
-    /// Rejects an invalid model, day or file with 404, like a dump that does not exist.
+    /// Rejects an invalid model or day with 404, like a dump that does not exist.
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
         let missing =
             |parts: &Parts| ApiError::NotFound { what: "dump", id: excerpt(parts.uri.path()) };
@@ -36,31 +36,19 @@ impl FromRequestParts<ApiState> for DayPath {
             |name: &str| params.iter().find(|(n, _)| *n == name).map(|(_, value)| value.to_owned());
         let model = get("model").filter(|m| state.writer.models().get(m).is_some());
         let day = get("day").and_then(|d| d.parse().ok());
-        let file = match (get("topic"), get("file")) {
-            (Some(topic), Some(file)) => Some([topic, file].join("/")),
-            (None, file) => file,
-            (Some(_), None) => None,
-        };
         match (model, day) {
-            (Some(model), Some(day)) if file.as_deref().is_none_or(layout::is_file) => {
-                Ok(Self { model, day, file })
-            }
+            (Some(model), Some(day)) => Ok(Self { model, day, file: get("file") }),
             _ => Err(missing(parts)),
         }
     }
 }
 
-/// Returns the manifest of a day, as bytes and parsed.
+/// Returns the manifest of a day.
 pub(crate) async fn manifest(
     blobs: &Blobs,
     model: &str,
     day: UtcDay,
-) -> Result<(Vec<u8>, Manifest), ApiError> {
-    let path = [&layout::day(model, day), "/", layout::MANIFEST].concat();
-    let Some(json) = blobs.get(&path).await? else {
-        return Err(ApiError::NotFound { what: "dump", id: format!("{model} {day}") });
-    };
-    let manifest =
-        Manifest::parse(&json).map_err(|fault| weir_blob::BlobError::Damaged { path, fault })?;
-    Ok((json.to_vec(), manifest))
+) -> Result<Manifest, ApiError> {
+    let missing = || ApiError::NotFound { what: "dump", id: format!("{model} {day}") };
+    blobs.manifest(model, day).await?.ok_or_else(missing)
 }

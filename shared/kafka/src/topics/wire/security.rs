@@ -1,13 +1,17 @@
 //! The security of Weir's own connections to brokers, from the properties of librdkafka.
 
-use std::{collections::BTreeMap, fs, path::Path, time::Instant};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use native_tls::{Certificate, Identity, TlsConnector};
 use secrecy::SecretString;
-use weir_aws::TOKEN_LIFETIME;
 
 use super::scram::Hash;
-use crate::{BrokerError, iam};
+use crate::{BrokerError, Tokens};
 
 type Properties = BTreeMap<String, String>;
 
@@ -23,7 +27,6 @@ const NOT_SUPPORTED: [&str; 7] = [
     "ssl.sigalgs.list",
 ];
 const CA: &str = "ssl.ca.location or ssl.ca.pem";
-const OAUTH_CONFIG: &str = "sasl.oauthbearer.config";
 /// The first line of a PKCS#8 key without a password.
 const KEY_BEGINS: &str = "-----BEGIN PRIVATE KEY-----";
 
@@ -50,17 +53,14 @@ impl Login {
         }
     }
 
-    /// Returns the login with a new token.
-    fn of_token(token: String) -> Self {
-        Self::Token { token: token.into(), until: Instant::now() + TOKEN_LIFETIME }
-    }
-
     fn of(properties: &Properties) -> Result<Self, BrokerError> {
         let mechanism = mechanism(properties);
         if mechanism == "OAUTHBEARER" {
-            let token = iam::token_for(properties.get(OAUTH_CONFIG).map(String::as_str));
-            let token = token.map_err(|error| BrokerError::Security(error.to_string()))?;
-            return Ok(Self::of_token(token.token));
+            let token = Tokens::of(properties)?.token();
+            let token = token.map_err(|error| BrokerError::Token(error.to_string()))?;
+            let until = Duration::from_millis(token.lifetime_ms.unsigned_abs());
+            let left = until.saturating_sub(since_epoch());
+            return Ok(Self::Token { token: token.token.into(), until: Instant::now() + left });
         }
         let given = |name: &str| {
             let needed = || BrokerError::Security(format!("{mechanism} needs {name}"));
@@ -78,7 +78,7 @@ impl Login {
 impl Security {
     /// Reads the security of `properties`; `None` where [`Security::unsupported`] names a reason.
     ///
-    /// Blocks where MSK's IAM is asked for a token.
+    /// Blocks where AWS or an OIDC provider is asked for a token.
     pub(crate) fn of(properties: &Properties) -> Result<Option<Self>, BrokerError> {
         if Self::unsupported(properties).is_some() {
             return Ok(None);
@@ -89,22 +89,14 @@ impl Security {
         Ok(Some(Self { tls, login }))
     }
 
-    /// Returns the security of an MSK cluster with IAM.
-    pub(crate) fn of_token(token: String) -> Result<Self, BrokerError> {
-        let tls = TlsConnector::new().map_err(|error| invalid("TLS", error))?;
-        Ok(Self { tls: Some(tls), login: Some(Login::of_token(token)) })
-    }
-
     /// Returns the property that librdkafka supports and Weir's own connections do not.
     pub(crate) fn unsupported(properties: &Properties) -> Option<String> {
         let (has_tls, has_sasl) = protocol(properties);
         let mechanism = mechanism(properties);
-        let region = iam::region(properties.get(OAUTH_CONFIG).map(String::as_str));
-        let is_known = match mechanism.as_str() {
-            "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" => true,
-            "OAUTHBEARER" => cfg!(feature = "msk-iam") && region.is_some(),
-            _ => false,
-        };
+        let is_known = matches!(
+            mechanism.as_str(),
+            "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" | "OAUTHBEARER"
+        );
         if has_sasl && !is_known {
             return Some(format!("sasl.mechanism={mechanism}"));
         }
@@ -121,6 +113,11 @@ impl Security {
         key.filter(|key| !key.contains(KEY_BEGINS))
             .map(|_| "a client key that is encrypted or not PKCS#8".to_owned())
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a token has a time at which it expires")]
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Returns whether the protocol has TLS, and whether it has SASL.
@@ -232,7 +229,6 @@ mod tests {
         let without_mechanism = properties(&[("security.protocol", "sasl_ssl")]);
         for (properties, named) in [
             (without_mechanism, "sasl.mechanism=GSSAPI"),
-            (sasl("SASL_PLAINTEXT", "OAUTHBEARER"), "sasl.mechanism=OAUTHBEARER"),
             (with_crl, "ssl.crl.location"),
             (with_key, "a client key that is encrypted or not PKCS#8"),
         ] {

@@ -30,7 +30,8 @@ WITH packed AS MATERIALIZED (
     ORDER BY coalesce(k.event_time, '-infinity') DESC, k.arrived_at DESC, k.stream DESC, k.partition DESC, k."offset" DESC LIMIT $1 OFFSET $2
 )
 SELECT v.stream, v.partition, v."offset", v.entity_id, v.event_time, v.event_type, v.event_version, v.checksum, v.arrived_at, v.outcome, v.reason,
-    v.payload, CASE WHEN v.payload IS NULL THEN v.raw END AS raw, v.problems
+    v.payload, CASE WHEN v.payload IS NULL THEN v.raw END AS raw, v.problems,
+    (SELECT max(f.newest) FROM archived_files f) AS newest_archived
 FROM (SELECT DISTINCT k.stream, k.partition, k.row_first, k.row_arrived_at FROM page k) AS w
 -- OFFSET makes the planner look up each row by its key.
 CROSS JOIN LATERAL (

@@ -6,7 +6,8 @@ WITH found AS MATERIALIZED (
 )
 SELECT e.stream, e.partition, e."offset", e.entity_id, e.event_time, coalesce(t.event_type, e.event_type) AS event_type,
     coalesce(t.event_version, e.event_version) AS event_version, e.checksum, e.arrived_at, 'event' AS outcome, e.reason, e.payload,
-    CASE WHEN e.payload IS NULL THEN e.raw END AS raw, e.problems
+    CASE WHEN e.payload IS NULL THEN e.raw END AS raw, e.problems,
+    (SELECT max(f.newest) FROM archived_files f) AS newest_archived
 FROM found e
 LEFT JOIN event_types t ON t.id = e.type_id
 WHERE (SELECT count(*) FROM found) <= 200

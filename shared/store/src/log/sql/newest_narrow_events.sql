@@ -18,7 +18,8 @@ WITH page AS MATERIALIZED (
     LIMIT $1 OFFSET $2
 )
 SELECT e.stream, e.partition, e."offset", e.entity_id, e.event_time, e.known_type AS event_type, e.known_version AS event_version,
-    e.checksum, e.arrived_at, 'event' AS outcome, e.reason, e.payload, CASE WHEN e.payload IS NULL THEN e.raw END AS raw, e.problems
+    e.checksum, e.arrived_at, 'event' AS outcome, e.reason, e.payload, CASE WHEN e.payload IS NULL THEN e.raw END AS raw, e.problems,
+    (SELECT max(f.newest) FROM archived_files f) AS newest_archived
 FROM page e
 WHERE NOT EXISTS (
     SELECT FROM event_types y
