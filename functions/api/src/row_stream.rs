@@ -1,10 +1,13 @@
 //! Reads of any length, on separate connections, so that a slow client does not block the shared
 //! one. Memory stays constant, because the database waits for the client.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use axum::body::{Body, Bytes};
-use futures_util::{StreamExt, stream};
+use futures_util::{
+    Stream, StreamExt, TryStreamExt,
+    stream::{self, Fuse},
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_postgres::{Row, RowStream, types::ToSql};
 use weir_http::{CutOff, READ_SECONDS_MAX, SqlParam};
@@ -22,6 +25,12 @@ const STALLED_SECONDS_MAX: u64 = 30;
 const CHUNK_BYTES: usize = 64 * 1024;
 /// The size of the buffer, with space for the row that exceeds the chunk.
 const BUFFER_BYTES: usize = CHUNK_BYTES + CHUNK_BYTES / 4;
+
+/// The transaction ends with the connection. Compiling a plan takes longer than it saves, and its
+/// estimated cost is very high here.
+const MERGE: &str = "BEGIN READ ONLY; SET LOCAL enable_sort = off; SET LOCAL jit = off; \
+    SET LOCAL max_parallel_workers_per_gather = 0";
+const FIRST_ROW: StoreError = StoreError::Timeout("waiting for the first row");
 
 /// Starts long reads. Cheap to clone.
 #[derive(Clone)]
@@ -65,7 +74,7 @@ impl LongReads {
         sql: &'static str,
         params: &[SqlParam<'_>],
     ) -> Result<Begun, ApiError> {
-        self.begin_after(None, sql, params).await
+        self.begin_after(None, self.permit().await?, sql, params).await
     }
 
     /// Begins a query whose rows come from indexes in their order and are merged.
@@ -74,24 +83,41 @@ impl LongReads {
         sql: &'static str,
         params: &[SqlParam<'_>],
     ) -> Result<Begun, ApiError> {
-        // The transaction ends with the connection. Compiling a plan takes longer than it saves,
-        // and its estimated cost is very high here.
-        const MERGE: &str = "BEGIN READ ONLY; SET LOCAL enable_sort = off; SET LOCAL jit = off; \
-            SET LOCAL max_parallel_workers_per_gather = 0";
-        self.begin_after(Some(MERGE), sql, params).await
+        self.begin_after(Some(MERGE), self.permit().await?, sql, params).await
+    }
+
+    /// Begins such a query, and reads its first rows: as many as requested, if it has them. Returns
+    /// `None` while other long reads take all places.
+    pub(crate) async fn try_merged(
+        &self,
+        sql: &'static str,
+        params: &[SqlParam<'_>],
+        first: usize,
+    ) -> Result<Option<Begun>, ApiError> {
+        let Ok(permit) = self.permits.clone().try_acquire_owned() else { return Ok(None) };
+        let read = async {
+            let mut begun = self.begin_after(Some(MERGE), permit, sql, params).await?;
+            begun.head = begun.rows.by_ref().take(first).try_collect().await?;
+            Ok(Some(begun))
+        };
+        let limit = Duration::from_secs(READ_SECONDS_MAX);
+        tokio::time::timeout(limit, read).await.map_err(|_| FIRST_ROW)?
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        let wait = Duration::from_secs(WAIT_SECONDS_MAX);
+        let permit = tokio::time::timeout(wait, self.permits.clone().acquire_owned()).await;
+        let permit = permit.map_err(|_| StoreError::Timeout("waiting for other long reads"))?;
+        Ok(permit.map_err(|e| StoreError::Internal(e.to_string()))?)
     }
 
     async fn begin_after(
         &self,
         settings: Option<&str>,
+        permit: OwnedSemaphorePermit,
         sql: &'static str,
         params: &[SqlParam<'_>],
     ) -> Result<Begun, ApiError> {
-        let wait = Duration::from_secs(WAIT_SECONDS_MAX);
-        let permit = tokio::time::timeout(wait, self.permits.clone().acquire_owned()).await;
-        let permit = permit
-            .map_err(|_| StoreError::Timeout("waiting for other long reads"))?
-            .map_err(|e| StoreError::Internal(e.to_string()))?;
         let connection = self.store.connect().await?;
         if !self.store.is_pooled() {
             // A long read takes as long as the client takes. This module disconnects a client that
@@ -109,8 +135,8 @@ impl LongReads {
             Duration::from_secs(READ_SECONDS_MAX),
             connection.client().query_typed_raw(sql, params),
         );
-        let rows = begun.await.map_err(|_| StoreError::Timeout("waiting for the first row"))??;
-        Ok(Begun { rows, connection, permit })
+        let rows = begun.await.map_err(|_| FIRST_ROW)??;
+        Ok(Begun { head: Vec::new(), rows: Box::pin(rows.fuse()), connection, permit })
     }
 
     /// Returns the body with the rows of several pages. An error from now on interrupts the body,
@@ -160,7 +186,7 @@ impl LongReads {
         let (pieces, receiver) = mpsc::channel(1);
         let sending = Sending { _permit: begun.permit, pieces, stalled: self.stalled };
         let pump = Pump { _connection: begun.connection, sending };
-        tokio::spawn(pump.run(begun.rows, lines));
+        tokio::spawn(pump.run(stream::iter(begun.head).map(Ok).chain(begun.rows), lines));
         body_of(receiver)
     }
 }
@@ -175,12 +201,24 @@ fn body_of(receiver: mpsc::Receiver<Option<Bytes>>) -> Body {
 
 /// A query that has begun, with its connection and its permit.
 pub(crate) struct Begun {
-    rows: RowStream,
+    /// The rows that were read.
+    head: Vec<Row>,
+    rows: Pin<Box<Fuse<RowStream>>>,
     connection: Connection,
     permit: OwnedSemaphorePermit,
 }
 
 impl Begun {
+    /// Returns the rows that were read.
+    pub(crate) fn head(&self) -> &[Row] {
+        &self.head
+    }
+
+    /// Ends the query. Returns the rows that were read.
+    pub(crate) fn into_head(self) -> Vec<Row> {
+        self.head
+    }
+
     /// Ends the query.
     pub(crate) fn into_permit(self) -> OwnedSemaphorePermit {
         self.permit
@@ -201,8 +239,11 @@ struct Sending {
 }
 
 impl Pump {
-    async fn run(self, rows: RowStream, mut lines: impl Lines) {
-        let mut rows = Box::pin(rows);
+    async fn run(
+        self,
+        mut rows: impl Stream<Item = Result<Row, tokio_postgres::Error>> + Unpin,
+        mut lines: impl Lines,
+    ) {
         let mut out = Vec::with_capacity(BUFFER_BYTES);
         lines.begin(&mut out);
         loop {
@@ -314,6 +355,21 @@ mod tests {
         to_bytes(body, usize::MAX).await.expect_err("no end is made up");
     }
 
+    #[tokio::test]
+    async fn rows_that_were_read_early_are_sent_first() {
+        let world = ApiWorld::new().await;
+        let reads = LongReads::new(world.store());
+        for rows in [0, 2, 3, 200_000_i32] {
+            let sql = "-- some\nSELECT generate_series(1, $1)";
+            let begun = reads.try_merged(sql, &[(&rows, Type::INT4)], 3).await.expect("reads");
+            let begun = begun.expect("there is room");
+            let rows = usize::try_from(rows).expect("a number of rows");
+            assert_eq!(begun.head().len(), rows.min(3));
+            let body = to_bytes(reads.body(begun, Dots), usize::MAX).await.expect("a whole body");
+            assert_eq!(body.len(), rows + 2);
+        }
+    }
+
     /// Only the events of further types and those without a time may be sorted.
     #[tokio::test]
     async fn a_merged_read_takes_the_order_from_indexes() {
@@ -372,6 +428,8 @@ mod tests {
                 ));
             }
             assert_eq!(reads.permits.available_permits(), 0);
+            let early = reads.try_merged(endless, &[(&1_i32, Type::INT4)], 1).await;
+            assert!(early.expect("does not wait").is_none());
             assert_eq!(world.get("/build").await.text(), "[]");
         }
     }

@@ -32,7 +32,7 @@ use crate::{
     archived::ArchivedList,
     etag::{self, IfNoneMatch},
     query::{LIMIT_DEFAULT, LIMIT_MAX, Params},
-    row_stream::NextPage,
+    row_stream::{Begun, NextPage},
     stream_ids::Known,
 };
 use format::Writer;
@@ -102,8 +102,7 @@ pub(crate) enum PageStatement {
     },
 }
 
-/// The most rows of a list without a limit that is answered as a page, with its length. A longer one
-/// is read once more as a stream, so these rows delay it.
+/// The most rows of a list without a limit that is answered as a page, with its length.
 const SHORT_MAX: i64 = 100;
 
 /// The months before the month in which a page begins: the page is searched in this time first.
@@ -158,22 +157,27 @@ impl ListRequest {
         let limit = limit.or(query.limit_default.filter(|_| format == Format::Json));
         // One more row than the page shows whether there are more rows.
         let first = limit.unwrap_or(SHORT_MAX) + 1;
-        let Page { rows, reached } = query.page(state, first, offset, after.as_deref()).await?;
-        let more = is_full(&rows, first);
+        let begun = match limit {
+            None => query.begin_whole(state, first, offset, after.as_deref()).await?,
+            Some(_) => None,
+        };
+        let (Page { rows, reached }, begun) = match begun {
+            Some(begun) if is_full(begun.head(), first) => (Page::default(), Some(begun)),
+            Some(begun) => (Page { rows: begun.into_head().into(), reached: None }, None),
+            None => (query.page(state, first, offset, after.as_deref()).await?, None),
+        };
+        let more = begun.is_some() || is_full(&rows, first);
         let mut headers = HeaderMap::from_iter([
             (header::CONTENT_TYPE, HeaderValue::from_static(format.content_type())),
             (header::VARY, HeaderValue::from_static("accept")),
         ]);
         let body = match limit {
             None if more || reached.is_some() => {
-                let skip = Value::Int8(offset);
-                let params = query.params(&Value::Null, &skip, after.as_deref());
                 let long_reads = &state.reads(query.may_lag).long_reads;
-                let rows = match query.merged {
-                    Some(sql) => long_reads.begin_merged(sql, &params).await?,
-                    None => long_reads.begin(query.sql, &params).await?,
+                let rows = match begun {
+                    Some(begun) => begun,
+                    None => query.begin(state, offset, after.as_deref()).await?,
                 };
-                drop(params);
                 // The streams are read after the snapshot of the rows, so that they include every
                 // stream of the rows. The archive is looked at after it, too: see `archived`.
                 let lines = Writer::new(format, elements(None).await?);
@@ -225,6 +229,7 @@ fn now() -> Micros {
 }
 
 /// A page of a list.
+#[derive(Default)]
 pub(crate) struct Page {
     rows: Arc<Vec<Row>>,
     /// The time down to which the rows are complete, if the page ends before it is full.
@@ -350,6 +355,50 @@ impl Query {
             limit_default: Some(LIMIT_DEFAULT),
             may_lag: true,
         })
+    }
+
+    /// Begins the whole list, and reads its first rows, at most `first`. Returns `None` where a page
+    /// is read first: the list may read more than it returns, the archive may have events of a
+    /// short list, or there is no place.
+    async fn begin_whole(
+        &self,
+        state: &ApiState,
+        first: i64,
+        offset: i64,
+        after: Option<&[Value]>,
+    ) -> Result<Option<Begun>, ApiError> {
+        let Some(sql) = self.merged else { return Ok(None) };
+        let skip = Value::Int8(offset);
+        let params = self.params(&Value::Null, &skip, after);
+        let rows = usize::try_from(first).unwrap_or(usize::MAX);
+        let Some(begun) =
+            state.reads(self.may_lag).long_reads.try_merged(sql, &params, rows).await?
+        else {
+            return Ok(None);
+        };
+        let matters = match &self.archive {
+            Some(archive) if !is_full(begun.head(), first) => {
+                archive.matters(state, &[], false).await?
+            }
+            _ => false,
+        };
+        Ok((!matters).then_some(begun))
+    }
+
+    /// Begins the whole list.
+    async fn begin(
+        &self,
+        state: &ApiState,
+        offset: i64,
+        after: Option<&[Value]>,
+    ) -> Result<Begun, ApiError> {
+        let skip = Value::Int8(offset);
+        let params = self.params(&Value::Null, &skip, after);
+        let long_reads = &state.reads(self.may_lag).long_reads;
+        match self.merged {
+            Some(sql) => long_reads.begin_merged(sql, &params).await,
+            None => long_reads.begin(self.sql, &params).await,
+        }
     }
 
     /// Returns a page.

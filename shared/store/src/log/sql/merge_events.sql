@@ -18,69 +18,68 @@ SELECT e.stream, e.partition, e."offset", e.entity_id, e.event_time, e.known_typ
     CASE WHEN e.reason IS NULL THEN 'event' ELSE 'skipped' END AS outcome, e.reason, e.payload,
     CASE WHEN e.payload IS NULL THEN e.raw END AS raw, e.problems
 FROM (
-    (SELECT r.event_time AS at, r.*, (SELECT y.types[1] FROM types y) AS known_type, (SELECT y.versions[1] FROM types y) AS known_version
+    (SELECT r.event_time AS at, r."offset", r.arrived_at, r.stream, r.partition, r.event_time, r.checksum, r.reason, r.entity_id, r.payload, r.raw, r.problems, (SELECT y.types[1] FROM types y) AS known_type, (SELECT y.versions[1] FROM types y) AS known_version
     FROM event_records r WHERE r.type_id = (SELECT y.ids[1] FROM types y) AND r.event_time > '-infinity'
         AND ($9 IS NULL OR r.event_time >= $9) AND ($10 IS NULL OR r.event_time < $10)
         AND ($13 IS NULL OR r.event_time <= $13 AND (r.event_time, r.arrived_at, r.stream, r.partition, r."offset") < ($13, $14, $15, $16, $17))
     ORDER BY r.event_time DESC, r.arrived_at DESC, r.stream DESC, r.partition DESC, r."offset" DESC)
     UNION ALL
-    (SELECT r.event_time AS at, r.*, (SELECT y.types[2] FROM types y) AS known_type, (SELECT y.versions[2] FROM types y) AS known_version
+    (SELECT r.event_time AS at, r."offset", r.arrived_at, r.stream, r.partition, r.event_time, r.checksum, r.reason, r.entity_id, r.payload, r.raw, r.problems, (SELECT y.types[2] FROM types y) AS known_type, (SELECT y.versions[2] FROM types y) AS known_version
     FROM event_records r WHERE r.type_id = (SELECT y.ids[2] FROM types y) AND r.event_time > '-infinity'
         AND ($9 IS NULL OR r.event_time >= $9) AND ($10 IS NULL OR r.event_time < $10)
         AND ($13 IS NULL OR r.event_time <= $13 AND (r.event_time, r.arrived_at, r.stream, r.partition, r."offset") < ($13, $14, $15, $16, $17))
     ORDER BY r.event_time DESC, r.arrived_at DESC, r.stream DESC, r.partition DESC, r."offset" DESC)
     UNION ALL
-    (SELECT r.event_time AS at, r.*, (SELECT y.types[3] FROM types y) AS known_type, (SELECT y.versions[3] FROM types y) AS known_version
+    (SELECT r.event_time AS at, r."offset", r.arrived_at, r.stream, r.partition, r.event_time, r.checksum, r.reason, r.entity_id, r.payload, r.raw, r.problems, (SELECT y.types[3] FROM types y) AS known_type, (SELECT y.versions[3] FROM types y) AS known_version
     FROM event_records r WHERE r.type_id = (SELECT y.ids[3] FROM types y) AND r.event_time > '-infinity'
         AND ($9 IS NULL OR r.event_time >= $9) AND ($10 IS NULL OR r.event_time < $10)
         AND ($13 IS NULL OR r.event_time <= $13 AND (r.event_time, r.arrived_at, r.stream, r.partition, r."offset") < ($13, $14, $15, $16, $17))
     ORDER BY r.event_time DESC, r.arrived_at DESC, r.stream DESC, r.partition DESC, r."offset" DESC)
     UNION ALL
-    (SELECT r.event_time AS at, r.*, (SELECT y.types[4] FROM types y) AS known_type, (SELECT y.versions[4] FROM types y) AS known_version
+    (SELECT r.event_time AS at, r."offset", r.arrived_at, r.stream, r.partition, r.event_time, r.checksum, r.reason, r.entity_id, r.payload, r.raw, r.problems, (SELECT y.types[4] FROM types y) AS known_type, (SELECT y.versions[4] FROM types y) AS known_version
     FROM event_records r WHERE r.type_id = (SELECT y.ids[4] FROM types y) AND r.event_time > '-infinity'
         AND ($9 IS NULL OR r.event_time >= $9) AND ($10 IS NULL OR r.event_time < $10)
         AND ($13 IS NULL OR r.event_time <= $13 AND (r.event_time, r.arrived_at, r.stream, r.partition, r."offset") < ($13, $14, $15, $16, $17))
     ORDER BY r.event_time DESC, r.arrived_at DESC, r.stream DESC, r.partition DESC, r."offset" DESC)
     UNION ALL
-    (SELECT r.event_time AS at, r.*, (SELECT y.types[5] FROM types y) AS known_type, (SELECT y.versions[5] FROM types y) AS known_version
+    (SELECT r.event_time AS at, r."offset", r.arrived_at, r.stream, r.partition, r.event_time, r.checksum, r.reason, r.entity_id, r.payload, r.raw, r.problems, (SELECT y.types[5] FROM types y) AS known_type, (SELECT y.versions[5] FROM types y) AS known_version
     FROM event_records r WHERE r.type_id = (SELECT y.ids[5] FROM types y) AND r.event_time > '-infinity'
         AND ($9 IS NULL OR r.event_time >= $9) AND ($10 IS NULL OR r.event_time < $10)
         AND ($13 IS NULL OR r.event_time <= $13 AND (r.event_time, r.arrived_at, r.stream, r.partition, r."offset") < ($13, $14, $15, $16, $17))
     ORDER BY r.event_time DESC, r.arrived_at DESC, r.stream DESC, r.partition DESC, r."offset" DESC)
     UNION ALL
-    (SELECT r.event_time AS at, r.*, (SELECT y.types[6] FROM types y) AS known_type, (SELECT y.versions[6] FROM types y) AS known_version
+    (SELECT r.event_time AS at, r."offset", r.arrived_at, r.stream, r.partition, r.event_time, r.checksum, r.reason, r.entity_id, r.payload, r.raw, r.problems, (SELECT y.types[6] FROM types y) AS known_type, (SELECT y.versions[6] FROM types y) AS known_version
     FROM event_records r WHERE r.type_id = (SELECT y.ids[6] FROM types y) AND r.event_time > '-infinity'
         AND ($9 IS NULL OR r.event_time >= $9) AND ($10 IS NULL OR r.event_time < $10)
         AND ($13 IS NULL OR r.event_time <= $13 AND (r.event_time, r.arrived_at, r.stream, r.partition, r."offset") < ($13, $14, $15, $16, $17))
     ORDER BY r.event_time DESC, r.arrived_at DESC, r.stream DESC, r.partition DESC, r."offset" DESC)
     UNION ALL
-    (SELECT r.event_time AS at, r.*, (SELECT y.types[7] FROM types y) AS known_type, (SELECT y.versions[7] FROM types y) AS known_version
+    (SELECT r.event_time AS at, r."offset", r.arrived_at, r.stream, r.partition, r.event_time, r.checksum, r.reason, r.entity_id, r.payload, r.raw, r.problems, (SELECT y.types[7] FROM types y) AS known_type, (SELECT y.versions[7] FROM types y) AS known_version
     FROM event_records r WHERE r.type_id = (SELECT y.ids[7] FROM types y) AND r.event_time > '-infinity'
         AND ($9 IS NULL OR r.event_time >= $9) AND ($10 IS NULL OR r.event_time < $10)
         AND ($13 IS NULL OR r.event_time <= $13 AND (r.event_time, r.arrived_at, r.stream, r.partition, r."offset") < ($13, $14, $15, $16, $17))
     ORDER BY r.event_time DESC, r.arrived_at DESC, r.stream DESC, r.partition DESC, r."offset" DESC)
     UNION ALL
-    (SELECT r.event_time AS at, r.*, (SELECT y.types[8] FROM types y) AS known_type, (SELECT y.versions[8] FROM types y) AS known_version
+    (SELECT r.event_time AS at, r."offset", r.arrived_at, r.stream, r.partition, r.event_time, r.checksum, r.reason, r.entity_id, r.payload, r.raw, r.problems, (SELECT y.types[8] FROM types y) AS known_type, (SELECT y.versions[8] FROM types y) AS known_version
     FROM event_records r WHERE r.type_id = (SELECT y.ids[8] FROM types y) AND r.event_time > '-infinity'
         AND ($9 IS NULL OR r.event_time >= $9) AND ($10 IS NULL OR r.event_time < $10)
         AND ($13 IS NULL OR r.event_time <= $13 AND (r.event_time, r.arrived_at, r.stream, r.partition, r."offset") < ($13, $14, $15, $16, $17))
     ORDER BY r.event_time DESC, r.arrived_at DESC, r.stream DESC, r.partition DESC, r."offset" DESC)
     UNION ALL
-    (SELECT r.event_time AS at, r.*, t.event_type, t.event_version FROM event_records r JOIN event_types t ON t.id = r.type_id
+    (SELECT r.event_time AS at, r."offset", r.arrived_at, r.stream, r.partition, r.event_time, r.checksum, r.reason, r.entity_id, r.payload, r.raw, r.problems, t.event_type, t.event_version FROM event_records r JOIN event_types t ON t.id = r.type_id
     WHERE r.type_id = ANY (ARRAY (SELECT unnest(y.ids[9:]) FROM types y)) AND r.event_time > '-infinity'
         AND ($9 IS NULL OR r.event_time >= $9) AND ($10 IS NULL OR r.event_time < $10)
         AND ($13 IS NULL OR r.event_time <= $13 AND (r.event_time, r.arrived_at, r.stream, r.partition, r."offset") < ($13, $14, $15, $16, $17))
     ORDER BY r.event_time DESC, r.arrived_at DESC, r.stream DESC, r.partition DESC, r."offset" DESC)
     UNION ALL
-    (SELECT r.event_time AS at, r.*, r.event_type, r.event_version FROM event_records r
+    (SELECT r.event_time AS at, r."offset", r.arrived_at, r.stream, r.partition, r.event_time, r.checksum, r.reason, r.entity_id, r.payload, r.raw, r.problems, r.event_type, r.event_version FROM event_records r
     WHERE r.type_id IS NULL AND r.stream = ANY (ARRAY (SELECT s.id FROM of_streams s)) AND r.event_time > '-infinity'
         AND ($7 IS NULL OR r.event_type = $7) AND ($8 IS NULL OR r.event_version = $8) AND ($11 IS NULL OR (r.reason IS NULL) = ($11 = 'event'))
         AND ($9 IS NULL OR r.event_time >= $9) AND ($10 IS NULL OR r.event_time < $10)
         AND ($13 IS NULL OR r.event_time <= $13 AND (r.event_time, r.arrived_at, r.stream, r.partition, r."offset") < ($13, $14, $15, $16, $17))
     ORDER BY r.event_time DESC, r.arrived_at DESC, r.stream DESC, r.partition DESC, r."offset" DESC)
     UNION ALL
-    (SELECT v.event_time AS at, v."offset", v.arrived_at, v.stream, v.partition, v.event_time, v.type_id, false, v.checksum, v.timestamp_ms, v.reason, v.key,
-        v.headers, v.entity_id, v.event_type, v.event_version, v.payload, v.raw, v.problems,
+    (SELECT v.event_time AS at, v."offset", v.arrived_at, v.stream, v.partition, v.event_time, v.checksum, v.reason, v.entity_id, v.payload, v.raw, v.problems,
         v.event_type, v.event_version
     FROM event_values v
     WHERE v.packed AND v.type_id = ANY (ARRAY (SELECT unnest(y.ids) FROM types y))
@@ -88,7 +87,7 @@ FROM (
         AND ($13 IS NULL OR v.row_oldest <= $13 AND (v.event_time, v.arrived_at, v.stream, v.partition, v."offset") < ($13, $14, $15, $16, $17))
     ORDER BY v.event_time DESC, v.arrived_at DESC, v.stream DESC, v.partition DESC, v."offset" DESC)
     UNION ALL
-    (SELECT '-infinity'::timestamptz AS at, r.*, coalesce(t.event_type, r.event_type), coalesce(t.event_version, r.event_version)
+    (SELECT '-infinity'::timestamptz AS at, r."offset", r.arrived_at, r.stream, r.partition, r.event_time, r.checksum, r.reason, r.entity_id, r.payload, r.raw, r.problems, coalesce(t.event_type, r.event_type), coalesce(t.event_version, r.event_version)
     FROM event_records r LEFT JOIN event_types t ON t.id = r.type_id
     WHERE r.event_time IS NULL AND $9 IS NULL AND $10 IS NULL
         AND (r.type_id = ANY (ARRAY (SELECT unnest(y.ids) FROM types y))
