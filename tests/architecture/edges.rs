@@ -21,8 +21,8 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "functions/local",
         &[
-            "api", "archive", "blob", "collect", "dump", "http", "ingest", "kafka", "migrate",
-            "model", "plugin", "postgres", "settings", "store",
+            "api", "archive", "aws", "blob", "collect", "dump", "function", "http", "ingest",
+            "kafka", "migrate", "model", "plugin", "postgres", "settings", "store",
         ],
     ),
     ("functions/migrate", &["function", "kafka", "model", "plugin", "settings", "store"]),

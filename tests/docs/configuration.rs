@@ -48,19 +48,20 @@ fn variable_of(arg: &Arg) -> String {
     arg.get_env().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-fn functions() -> [Program; 5] {
+fn functions() -> [Program; 6] {
     [
         Program::function::<weir_ingest::FunctionSettings>("ingest"),
         Program::function::<weir_api::FunctionSettings>("api"),
         Program::function::<weir_dump::FunctionSettings>("dump"),
         Program::function::<weir_collect::FunctionSettings>("collect"),
         Program::function::<weir_migrate::MigrateConfig>("migrate"),
+        Program::function::<weir::AdminSettings>("admin"),
     ]
 }
 
 /// Makes the rows of the tables.
 struct Pages {
-    functions: [Program; 5],
+    functions: [Program; 6],
     parameters: Parameters,
 }
 
@@ -106,7 +107,8 @@ This page lists all settings, for the program `weir` and for the Lambda function
   TOML file that `--config` names, then the default.
 - In the TOML file a setting has the name of its flag without `--`, as in `port = 4000` and
   `no-sample = true`. A setting that takes several values can be a list.
-- The Lambda functions read the environment variables. The template sets them.
+- The Lambda functions read the environment variables. The template sets them. The commands of the
+  function `admin` read all settings of `weir`.
 - `weir config` prints the value of each setting and its origin. It masks secrets.
 - Settings that describe the data (`--topics`, `--group-id`, `--event-fields`, `--dedupe`, `--avro`,
   `--plugins`, `--keep`) are stored in the database. See

@@ -26,6 +26,7 @@ mod redelivery;
 mod refused;
 mod releases;
 mod replay;
+mod replica;
 mod retention;
 mod retry;
 mod roles;

@@ -51,6 +51,7 @@ async fn filled() -> Result<World> {
              INSERT INTO event_contents (group_id, digest) VALUES ('weir', '\\x01');
              INSERT INTO dumps (destination, model, day, snapshot) VALUES ('file:///dumps', 'readings', '2026-01-02', pg_current_snapshot());
              INSERT INTO dump_locks (model, day) VALUES ('readings', '2026-01-02');
+             INSERT INTO audit (id, source, actor, actor_proof, action) VALUES (gen_random_uuid(), 'admin', 'ada', 'none', 'failures list');
              INSERT INTO settings (kind, name, version, value, set_by) VALUES ('topic', 'orders', 1, '{\"model\": \"events\"}', 'flag')",
         )
         .await?;

@@ -38,7 +38,7 @@ impl Roles {
         let roles = Self { database };
         roles.migrate().await?;
         let sql = roles.database.client().await?;
-        for role in ["weir_ingest", "weir_api", "weir_dump"] {
+        for role in ["weir_ingest", "weir_api", "weir_dump", "weir_operator"] {
             sql.batch_execute(&format!("ALTER ROLE {role} PASSWORD '{PASSWORD}'")).await?;
         }
         Ok(roles)
@@ -274,6 +274,29 @@ async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
                 "DROP TABLE event_records",
                 "CREATE TABLE mine ()",
                 "SET ROLE weir_owner",
+                "SELECT * FROM audit",
+            ],
+        ),
+        // `functions/local/tests/admin` runs its commands.
+        (
+            "weir_operator",
+            &[
+                "DELETE FROM event_records",
+                "DELETE FROM packed_events",
+                "DELETE FROM streams",
+                "UPDATE streams SET topic = 'other'",
+                "DELETE FROM settings",
+                "DELETE FROM audit",
+                "UPDATE audit SET actor = 'other'",
+                "UPDATE audit SET action = 'other'",
+                "UPDATE schema_history SET version = 0",
+                "TRUNCATE readings",
+                "DROP TABLE readings",
+                "CREATE TABLE mine ()",
+                "CREATE ROLE mine",
+                "SET ROLE weir_owner",
+                "SET ROLE weir_ingest",
+                "SELECT * FROM pg_authid",
             ],
         ),
     ] {

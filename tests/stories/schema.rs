@@ -116,6 +116,7 @@ const TYPES: &[(&str, &str)] = &[
     ),
     ("list_pending_failures", "text =text =int4 =text =text =text =time =time =text =int8"),
     ("begin_dump", "=text =text =int4"),
+    ("has_version", "=text =text =int4 =text"),
     ("begin_snapshot", "script"),
     ("copy_in_statements", "=text =text text text text"),
     ("copy_out_statement", "=text =text text text text =text =time =time =text =text text =text"),

@@ -7,7 +7,7 @@ use serde_yaml_ng::Value;
 use weir_testkit::template::{Template, plain, texts};
 
 /// The permissions of each role, with the code that needs them.
-const ALLOWED: [(&str, &[&str]); 6] = [
+const ALLOWED: [(&str, &[&str]); 7] = [
     (
         "IngestRole",
         &[
@@ -82,6 +82,30 @@ const ALLOWED: [(&str, &[&str]); 6] = [
             "s3:PutObject",
             "s3:PutObjectTagging",
             "s3:PutObjectVersionTagging",
+        ],
+    ),
+    (
+        "AdminRole",
+        // functions/local: commands/
+        &[
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
+            "rds-db:connect",
+            // The database's secret, API keys
+            "secretsmanager:GetSecretValue",
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:DeleteObject",
+            "s3:AbortMultipartUpload",
+            "s3:ListBucket",
+            "s3:ListBucketMultipartUploads",
+            "kafka-cluster:Connect",
+            "kafka-cluster:DescribeClusterDynamicConfiguration",
+            "kafka-cluster:DescribeGroup",
+            "kafka-cluster:AlterGroup",
+            "kafka-cluster:DescribeTopic",
+            "kafka-cluster:DescribeTopicDynamicConfiguration",
+            "kafka-cluster:ReadData",
         ],
     ),
     (
@@ -175,6 +199,7 @@ fn each_function_has_a_separate_role_and_database_user() -> Result<()> {
         ("IngestFunction", "weir_ingest"),
         ("ApiFunction", "weir_api"),
         ("DumpFunction", "weir_dump"),
+        ("AdminFunction", "weir_operator"),
         ("CollectFunction", ""),
         ("MigrateFunction", ""),
     ] {
@@ -206,5 +231,27 @@ fn each_function_has_a_separate_role_and_database_user() -> Result<()> {
             assert!(url.contains(&format!("{user}@").as_str()), "{function}: {url:?}");
         }
     }
+    Ok(())
+}
+
+/// A person gets the right by a policy. The function has no URL, and no service may invoke it.
+#[test]
+fn only_the_policy_of_people_invokes_admin() -> Result<()> {
+    let template = Template::read()?;
+    let mut all = Vec::new();
+    let policy = ["Resources", "AdminInvokePolicy", "Properties", "PolicyDocument"];
+    statements(template.at(&policy)?, &mut all);
+    let [statement] = all[..] else { anyhow::bail!("one statement: {all:?}") };
+    assert_eq!(texts(&statement["Action"]), ["lambda:InvokeFunction"]);
+    assert_eq!(texts(&statement["Resource"]), ["AdminFunction.Arn"]);
+    for name in template.resources("AWS::Lambda::Permission")? {
+        let of = template.texts(&["Resources", name, "Properties", "FunctionName"])?;
+        assert_ne!(of, ["AdminFunction"], "{name}");
+    }
+    let properties = template.at(&["Resources", "AdminFunction", "Properties"])?;
+    for open in ["FunctionUrlConfig", "Events", "AutoPublishAlias"] {
+        assert!(properties.get(open).is_none(), "{open}");
+    }
+    assert_eq!(properties["EventInvokeConfig"]["MaximumRetryAttempts"], 0);
     Ok(())
 }

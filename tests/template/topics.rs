@@ -79,6 +79,10 @@ fn nothing_takes_traffic_before_the_schema_is_there() -> Result<()> {
             "{function} waits, and starts again when its settings change"
         );
     }
+    let files = template.at(&["Resources", "Schema", "Properties", "Files"])?;
+    assert_eq!(plain(files), "PackagedFiles", "a changed file calls migrate");
+    let layers = template.texts(&["Resources", "MigrateFunction", "Properties", "Layers"])?;
+    assert_eq!(layers, ["PackagedFiles"]);
     let code = template.at(&["Resources", "Schema", "Properties", "Code"])?;
     assert_eq!(plain(code), "MigrateFunction.Version", "a new release calls migrate");
     Ok(())

@@ -48,6 +48,8 @@ struct Api {
 /// Everything that the routes need, except the settings of the data.
 struct Parts {
     store: Store,
+    /// The replica for lists.
+    replica: Option<Store>,
     reader: ReadConnection,
     write_limits: WriteLimits,
     access: Access,
@@ -72,6 +74,7 @@ async fn main() -> ExitCode {
 async fn start(settings: FunctionSettings) -> anyhow::Result<Api> {
     let FunctionSettings {
         mut writer,
+        reader: replica,
         database_pooled,
         access,
         limits,
@@ -80,6 +83,7 @@ async fn start(settings: FunctionSettings) -> anyhow::Result<Api> {
         base_path,
         ..
     } = settings;
+    let replica = Store::of_reader(&replica, &writer.database)?;
     writer.database.pooled = database_pooled;
     let wanted = Wanted::of(&writer.data)?;
     wanted.check(&models::builtin(), &weir_plugin::builtin())?;
@@ -92,7 +96,8 @@ async fn start(settings: FunctionSettings) -> anyhow::Result<Api> {
     let reader = ReadConnection::new(store.clone());
     let paths = RouteTable::new(&models::builtin()).map_err(anyhow::Error::msg)?.paths();
     let write_limits = writer.limits;
-    let parts = Parts { store, reader, write_limits, access, limits, dumps, base_path, paths };
+    let parts =
+        Parts { store, replica, reader, write_limits, access, limits, dumps, base_path, paths };
     let health = SettingsHealth { reader: parts.reader.clone(), wanted: wanted.clone() };
     let (router, _) = parts.router(&Wanted::default().alone()?, Arc::new(health))?;
     let without = parts.function(router.layer(axum::middleware::from_fn(refuse_changes)));
@@ -154,7 +159,8 @@ impl Parts {
             (self.reader.clone(), self.access.clone(), self.limits.clone());
         let state =
             ApiState::new(writer, reader, access, limits, health, env!("CARGO_PKG_VERSION"))
-                .with_dumps(self.dumps.clone());
+                .with_dumps(self.dumps.clone())
+                .with_replica(self.replica.as_ref());
         let table = RouteTable::new(&models::builtin()).map_err(StoreError::Setting)?;
         Ok((table.routes(state.clone(), &plugins, None), state))
     }

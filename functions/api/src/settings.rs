@@ -3,6 +3,7 @@
 use weir_blob::BlobConfig;
 use weir_http::{AccessConfig, BasePath, HttpLimits};
 use weir_settings::{Deployed, WriterConfig};
+use weir_store::ReaderConfig;
 
 use crate::PublicDumps;
 
@@ -13,6 +14,9 @@ pub struct FunctionSettings {
     /// The database, the settings of the data, and the limits of writes.
     #[command(flatten)]
     pub writer: WriterConfig,
+    /// The replica of the database.
+    #[command(flatten)]
+    pub reader: ReaderConfig,
     /// A setting of the deployment that is not read.
     #[command(flatten)]
     pub deployed: Deployed,

@@ -37,11 +37,11 @@ pub struct Shared {
     /// For lists. One connection answers its queries in order, so a slow list must not delay a
     /// build that is found by its key.
     pub(crate) lists: ReadConnection,
-    /// Pages without filters.
-    pub(crate) pages: PerThread<Pages>,
+    /// How lists are read from the database, and from its replica.
+    own: ListReads,
+    replica: Option<ListReads>,
     /// Builds by id.
     pub(crate) builds: PerThread<BatchLoader<Uuid, FoundRow>>,
-    pub(crate) long_reads: LongReads,
     pub(crate) access: Access,
     pub(crate) limits: HttpLimits,
     pub(crate) health: Arc<dyn Health>,
@@ -51,6 +51,28 @@ pub struct Shared {
     pub(crate) archive: ArchiveReader,
     newest_archived: PerThread<BatchLoader<(), Micros>>,
     streams: Streams,
+}
+
+/// How lists are read.
+pub(crate) struct ListReads {
+    pub(crate) lists: ReadConnection,
+    pub(crate) keys: ReadConnection,
+    /// Pages without filters.
+    pub(crate) pages: PerThread<Pages>,
+    /// Whole lists.
+    pub(crate) long_reads: LongReads,
+}
+
+impl ListReads {
+    fn new(store: &Store) -> Self {
+        let unfiltered = ReadConnection::of_pages(store.clone());
+        Self {
+            lists: ReadConnection::of_lists(store.clone()),
+            keys: ReadConnection::of_keys(store.clone()),
+            pages: PerThread::new(|| pages(&unfiltered)),
+            long_reads: LongReads::new(store.clone()),
+        }
+    }
 }
 
 impl std::ops::Deref for ApiState {
@@ -72,12 +94,8 @@ impl ApiState {
         health: Arc<dyn Health>,
         version: &'static str,
     ) -> Self {
-        let store = writer.store().clone();
-        let (lists, long_reads) =
-            (ReadConnection::of_lists(store.clone()), LongReads::new(store.clone()));
-        let unfiltered = ReadConnection::of_pages(store.clone());
-        let pages = PerThread::new(|| pages(&unfiltered));
-        let keys = ReadConnection::of_keys(store);
+        let own = ListReads::new(writer.store());
+        let (lists, keys) = (own.lists.clone(), own.keys.clone());
         let newest_archived = PerThread::new(|| newest_archived(&keys));
         let builds =
             PerThread::new(|| row_loader(&keys, include_str!("routes/builds/get.sql"), "id"));
@@ -86,9 +104,9 @@ impl ApiState {
             reader,
             keys,
             lists,
-            pages,
+            own,
+            replica: None,
             builds,
-            long_reads,
             access,
             limits,
             health,
@@ -108,6 +126,21 @@ impl ApiState {
             shared.dumps = dumps;
         }
         self
+    }
+
+    /// Reads lists from a replica of the database, if there is one. Must be called before the state
+    /// is cloned.
+    #[must_use]
+    pub fn with_replica(mut self, replica: Option<&Store>) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.0) {
+            shared.replica = replica.map(ListReads::new);
+        }
+        self
+    }
+
+    /// Returns how a list is read. A list that may lag is read from the replica.
+    pub(crate) fn reads(&self, may_lag: bool) -> &ListReads {
+        self.replica.as_ref().filter(|_| may_lag).unwrap_or(&self.own)
     }
 
     /// Opens the connections before the first request.

@@ -54,6 +54,21 @@
 //!   another number. A snapshot in the future counts as null. So run `weir dump` once after such a
 //!   move.
 //!
+//! # With a replica
+//!
+//! The rows may be read from a replica ([`Dumper::with_reader`](crate::Dumper::with_reader)). All
+//! steps except reading stay on the database itself. Then S is the snapshot of a statement on the
+//! database, *before* step 1, and step 3 begins a transaction on the replica that sees the version
+//! of the row that step 1 wrote. A replica applies commits in the order of the write-ahead log. So
+//! the transaction also sees everything that was committed before step 1, and that includes
+//! everything that is visible in S.
+//! * T is visible in S: its rows are in the files, as above.
+//! * T is not visible in S: its mark stays, and the day is stale after T's commit. The files may
+//!   have the rows of T already; then the day is dumped once more than necessary.
+//!
+//! The snapshot of the replica is not used: PostgreSQL does not say which transactions are open in
+//! a snapshot of a replica.
+//!
 //! `tests/stories/dumps/` tests these cases.
 
 use std::ops::Range;
@@ -159,17 +174,39 @@ impl DayLock {
     }
 }
 
-/// Step 1 of a dump: marks the day as stale.
+/// Step 1 of a dump: marks the day as stale. Returns the version of the row.
 pub(crate) async fn begin(
     client: &Client,
     destination: &str,
     model: &str,
     day: UtcDay,
-) -> Result<(), DumpError> {
+) -> Result<String, DumpError> {
     let params: [Param<'_>; 3] =
         [(&destination, Type::TEXT), (&model, Type::TEXT), (&day.number(), Type::INT4)];
-    client.query_typed(include_str!("sql/begin_dump.sql"), &params).await?;
-    Ok(())
+    let rows = client.query_typed(include_str!("sql/begin_dump.sql"), &params).await?;
+    Ok(first(&rows)?.try_get("version")?)
+}
+
+/// The version of the row that [`begin`] wrote.
+pub(crate) struct BegunRow<'b> {
+    pub(crate) destination: &'b str,
+    pub(crate) model: &'b str,
+    pub(crate) day: UtcDay,
+    pub(crate) version: &'b str,
+}
+
+impl BegunRow<'_> {
+    /// Returns whether a transaction on a replica sees it.
+    pub(crate) async fn is_seen(&self, client: &Client) -> Result<bool, DumpError> {
+        let params: [Param<'_>; 4] = [
+            (&self.destination, Type::TEXT),
+            (&self.model, Type::TEXT),
+            (&self.day.number(), Type::INT4),
+            (&self.version, Type::TEXT),
+        ];
+        let rows = client.query_typed(include_str!("sql/has_version.sql"), &params).await?;
+        Ok(!rows.is_empty())
+    }
 }
 
 /// Step 5 of a dump, after the manifest is written.

@@ -28,6 +28,7 @@ async fn start(settings: FunctionSettings) -> Result<(Store, Handler, Wanted), D
     let wanted = Wanted::of(&settings.data)?;
     let store = Store::new(&settings.database)?;
     let dumper = Dumper::new(store.clone(), &models::builtin(), &settings.dump)?;
+    let dumper = dumper.with_reader(Store::of_reader(&settings.reader, &settings.database)?);
     let read = async { wanted.in_force(&store).await.map(drop) };
     weir_function::warm_up(read, |error| matches!(error, StoreError::Setting(_))).await?;
     Ok((store, Handler::new(dumper), wanted))

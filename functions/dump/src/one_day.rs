@@ -7,12 +7,12 @@ use tokio::time::Instant;
 use tokio_postgres::{Client, types::Type};
 use weir_blob::{Blobs, Format, Layout, Manifest, ManifestFile, Offsets, UtcDay, layout};
 use weir_model::{Micros, Models, ProjectionKind};
-use weir_store::Store;
+use weir_store::{Connection, Store};
 
 use crate::{
     DumpError, WRITER,
-    freshness::{self, DayLock, DumpRecord},
-    read::{Snapshot, open_second, parts},
+    freshness::{self, BegunRow, DayLock, DumpRecord},
+    read::{Snapshot, current, open_second, parts},
     row_stats::{self, OffsetRanges, RowStats},
     table::DumpTable,
     write::write_files,
@@ -27,6 +27,8 @@ pub(crate) struct DayJob<'j> {
     pub(crate) formats: &'j [Format],
     /// The time that is written into the manifest.
     pub(crate) now: Micros,
+    /// The replica that the rows are read from.
+    pub(crate) reader: Option<&'j Store>,
     pub(crate) deadline: Instant,
     /// Receives the number of rows so far.
     pub(crate) progress: &'j (dyn Fn(u64) + Sync),
@@ -44,21 +46,41 @@ pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, Du
         try_join(DayLock::take(store, model, day), async { Ok(store.connect_or_take().await?) })
             .await?;
     let client = connection.client();
+    let replica = match job.reader {
+        Some(reader) => open_replica(reader, model, day).await,
+        None => None,
+    };
 
     let begun = async {
         freshness::refuse_removed(client, model, day).await?;
-        freshness::begin(client, &destination, model, day).await?;
+        // Before the row that the replica must have: see `freshness`.
+        let visible = if replica.is_some() { current(client).await? } else { String::new() };
+        let version = freshness::begin(client, &destination, model, day).await?;
         blobs.delete_manifest(model, day).await?;
         let swept = sweep(blobs, &folders).await?;
         if swept > 0 {
             tracing::info!(model, %day, swept, "removed the files of a dump that was killed");
         }
-        let snapshot = Snapshot::begin(client).await?;
-        let table = DumpTable::describe(client, job.models, model).await?;
+        let row = BegunRow { destination: &destination, model, day, version: &version };
+        let on_replica = match &replica {
+            Some(replica) => Snapshot::begin_on_replica(replica.client(), visible, &row).await?,
+            None => None,
+        };
+        let is_late = replica.is_some() && on_replica.is_none();
+        if is_late {
+            tracing::warn!(model, %day, "the replica is too far behind; the dump reads the database");
+        }
+        let snapshot = match on_replica {
+            Some(snapshot) => snapshot,
+            None => Snapshot::begin(client).await?,
+        };
+        let table = DumpTable::describe(snapshot.client(), job.models, model).await?;
         Ok::<_, DumpError>((snapshot, table))
     };
     // Only a series can have a key that two connections can read.
-    let is_series = job.models.get(model).is_some_and(|m| m.kind() == ProjectionKind::Series);
+    // A second connection to a replica may lead to another replica.
+    let is_series = replica.is_none()
+        && job.models.get(model).is_some_and(|m| m.kind() == ProjectionKind::Series);
     let second = async { Ok(if is_series { open_second(store).await } else { None }) };
     let ((mut snapshot, table), second) = try_join(begun, second).await?;
     if let Some(second) = second.filter(|_| table.time_key().is_some()) {
@@ -80,6 +102,18 @@ pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, Du
     };
     freshness::record(client, &destination, model, day, &record).await?;
     Ok(manifest)
+}
+
+/// Opens a connection to the replica. `None` when it does not answer; then the dump reads the
+/// database.
+async fn open_replica(reader: &Store, model: &str, day: UtcDay) -> Option<Connection> {
+    let opened = reader.connect_or_take().await;
+    opened
+        .inspect_err(|error| {
+            tracing::warn!(model, %day, %error, "the replica does not answer; the dump reads the \
+                database");
+        })
+        .ok()
 }
 
 /// Reads the day in the snapshot and writes its files.

@@ -25,6 +25,8 @@ const DAYS_MAX: i32 = 3660;
 pub struct Dumper {
     /// The database.
     pub store: Store,
+    /// A replica of the database, from which days are read.
+    pub reader: Option<Store>,
     /// The models that the program knows.
     pub models: Models,
     /// The destination.
@@ -40,6 +42,8 @@ pub struct Dumper {
 pub enum Which {
     /// The day before `today`, and every earlier day that is stale or missing.
     Daily,
+    /// Every earlier day that is stale or missing. It continues [`Daily`](Self::Daily).
+    Due,
     /// One day.
     Day(UtcDay),
     /// The days from the first to the last, both included. State models are left out, because their
@@ -88,11 +92,18 @@ impl Dumper {
         let names = config.models(models)?;
         Ok(Self {
             store,
+            reader: None,
             models: models.clone(),
             blobs: Blobs::create(config.url()?)?,
             names,
             formats: config.formats(),
         })
+    }
+
+    /// Reads the days from a replica of the database, if there is one.
+    #[must_use]
+    pub fn with_reader(self, reader: Option<Store>) -> Self {
+        Self { reader, ..self }
     }
 
     /// Runs the dumps. `today` is the day of the scheduled time, and only earlier days are dumped.
@@ -146,7 +157,8 @@ impl Dumper {
         deadline: Instant,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Done, DumpError> {
-        let job = DayJob {
+        let mut job = DayJob {
+            reader: self.reader.as_ref(),
             models: &self.models,
             blobs: &self.blobs,
             model,
@@ -175,6 +187,8 @@ impl Dumper {
                 {
                     tracing::debug!(model, %day, %error, attempt, "transient error, retrying the \
                         day");
+                    // A replica cancels a long read that delays its own work.
+                    job.reader = None;
                     tokio::time::sleep(backoff).await;
                     backoff *= 2;
                 }
@@ -194,7 +208,7 @@ impl Dumper {
     ) -> Result<Vec<(String, UtcDay)>, DumpError> {
         let yesterday = today.before();
         let (first, last) = match which {
-            Which::Daily => (yesterday, yesterday),
+            Which::Daily | Which::Due => (yesterday, yesterday),
             Which::Day(day) => (day, day),
             Which::Range(from, to) => (from, to),
         };
@@ -225,30 +239,33 @@ impl Dumper {
             removed.iter().any(|(of, days)| of == model && days.contains(&day.number()))
         };
         let mut days = Vec::new();
-        let mut day = last;
-        loop {
-            let there = series.iter().filter(|model| !is_removed(model, day));
-            days.extend(there.map(|model| (model.clone(), day)));
-            if day == first {
-                break;
-            }
-            day = day.before();
+        let mut day = (which != Which::Due).then_some(last);
+        while let Some(this) = day {
+            let there = series.iter().filter(|model| !is_removed(model, this));
+            days.extend(there.map(|model| (model.clone(), this)));
+            day = (this != first).then(|| this.before());
         }
         if !matches!(which, Which::Range(..)) {
             for model in states {
                 // The table has only the present state. An existing dump of an earlier day is not
                 // overwritten with it.
-                let there =
-                    last != yesterday && self.blobs.find_manifest(&model, last).await?.is_some();
-                if there { outcome.kept.push((model, last)) } else { days.push((model, last)) }
+                let there = (last != yesterday || which == Which::Due)
+                    && self.blobs.find_manifest(&model, last).await?.is_some();
+                match there {
+                    true if which == Which::Due => {}
+                    true => outcome.kept.push((model, last)),
+                    false => days.push((model, last)),
+                }
             }
         }
-        if which == Which::Daily {
+        if matches!(which, Which::Daily | Which::Due) {
             let destination = self.blobs.url().to_string();
             let known =
                 freshness::states(connection.client(), &destination, &series, UtcDay::FIRST, last)
                     .await?;
-            let due = known.into_iter().filter(|k| k.standing != Standing::Dumped && k.day != last);
+            let due = known.into_iter().filter(|k| k.standing != Standing::Dumped);
+            // The daily run dumps the newest day anyway.
+            let due = due.filter(|k| which == Which::Due || k.day != last);
             days.extend(due.map(|k| (k.model, k.day)));
         }
         Ok(days)

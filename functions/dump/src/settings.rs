@@ -1,7 +1,7 @@
 //! The settings of the function.
 
 use weir_settings::DataFlags;
-use weir_store::DatabaseConfig;
+use weir_store::{DatabaseConfig, ReaderConfig};
 
 use crate::DumpConfig;
 
@@ -12,6 +12,9 @@ pub struct FunctionSettings {
     /// The database.
     #[command(flatten)]
     pub database: DatabaseConfig,
+    /// The replica of the database.
+    #[command(flatten)]
+    pub reader: ReaderConfig,
     /// What is dumped, how and to where.
     #[command(flatten)]
     pub dump: DumpConfig,

@@ -10,7 +10,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::Args;
 
-use crate::{Exit, output::say};
+use crate::{Exit, output::say, part};
 
 /// The confirmation that was given in advance.
 #[derive(Debug, Clone, Copy, Args)]
@@ -37,11 +37,21 @@ impl Plan {
             say!("{line}");
         }
         say!("to undo it: {}", self.undo);
-        let asked = move || {
-            decide(confirmation.yes, io::stdin().is_terminal() && io::stderr().is_terminal(), ask)
-        };
-        tokio::task::spawn_blocking(asked).await.map_err(Exit::failed)?
+        if !confirmation.yes
+            && let Some(unasked) = part::ask()
+        {
+            return Err(unasked);
+        }
+        self::question(confirmation).await
     }
+}
+
+/// Asks for a yes, unless it was given in advance. After an error nothing was changed.
+pub(crate) async fn question(confirmation: Confirmation) -> Result<(), Exit> {
+    let asked = move || {
+        decide(confirmation.yes, io::stdin().is_terminal() && io::stderr().is_terminal(), ask)
+    };
+    tokio::task::spawn_blocking(asked).await.map_err(Exit::failed)?
 }
 
 fn decide(yes: bool, terminal: bool, ask: impl FnOnce() -> io::Result<String>) -> Result<(), Exit> {

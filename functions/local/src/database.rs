@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use weir_postgres::{Options, Server, is_in_use, write_secret};
 use weir_store::{DatabaseConfig, Store};
 
-use crate::{Exit, Settings};
+use crate::{Exit, Settings, audit};
 
 /// The name of the database in the embedded server.
 const NAME: &str = "weir";
@@ -78,13 +78,13 @@ impl Database {
     }
 
     /// Calls `work` with the database of [`open_or_join`](Self::open_or_join), and then closes the
-    /// database, also after an error.
+    /// database, also after an error. A command that changes data has a row in the table `audit`.
     pub(crate) async fn with<T>(
         settings: &Settings,
         work: impl AsyncFnOnce(&Store) -> Result<T, Exit>,
     ) -> Result<T, Exit> {
         let database = Self::open_or_join(settings).await?;
-        let done = work(&database.store).await;
+        let done = audit::with(settings, &database.store, work).await;
         let closed = database.close().await;
         done.and_then(|value| closed.map(|()| value))
     }

@@ -29,5 +29,6 @@ pub(crate) fn archive(settings: &Settings) -> Result<ArchiveReader, Exit> {
 
 /// Creates the dumper for these settings.
 pub(crate) fn dumper(settings: &Settings, models: &Models, store: &Store) -> Result<Dumper, Exit> {
-    Ok(Dumper::new(store.clone(), models, &config(settings)?)?)
+    let dumper = Dumper::new(store.clone(), models, &config(settings)?)?;
+    Ok(dumper.with_reader(Store::of_reader(&settings.reader, &settings.ingest.database)?))
 }

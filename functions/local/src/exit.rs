@@ -62,12 +62,31 @@ impl Exit {
         Self { status: ExitStatus::Failed, line: line.to_string() }
     }
 
+    /// Creates an error that was reported before.
+    pub(crate) fn silent() -> Self {
+        Self::failed("")
+    }
+
+    /// Creates the error with this exit status, which was reported before.
+    pub(crate) fn reported(status: u8) -> Self {
+        let status = match status {
+            2 => ExitStatus::Usage,
+            _ => ExitStatus::Failed,
+        };
+        Self { status, line: String::new() }
+    }
+
+    /// Returns the number of the exit status.
+    pub(crate) fn code(&self) -> u8 {
+        self.status as u8
+    }
+
     /// Prints the text on stderr, and returns the exit code.
     pub fn report(&self) -> ExitCode {
         if !self.line.is_empty() {
             output::error_line(format_args!("{}", self.line.trim_end()));
         }
-        ExitCode::from(self.status as u8)
+        ExitCode::from(self.code())
     }
 
     /// Converts an error of clap.

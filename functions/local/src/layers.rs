@@ -20,7 +20,18 @@ use crate::{
 /// Reads the settings of this process.
 #[expect(clippy::disallowed_methods, reason = "this code reads the environment")]
 pub(crate) fn read() -> Result<Settings, Exit> {
+    let is_aws =
+        |arg: OsString| arg.to_str().is_some_and(|arg| arg == "--aws" || arg.starts_with("--aws="));
+    if std::env::var_os("WEIR_AWS").is_some() || std::env::args_os().any(is_aws) {
+        // The command runs elsewhere, so it reads no file of this machine.
+        return Ok(given(&line())?.0);
+    }
     parse(&std::env::args_os().collect::<Vec<_>>(), std::env::var_os("WEIR_CONFIG"))
+}
+
+/// Returns the arguments of this process.
+pub(crate) fn line() -> Vec<OsString> {
+    std::env::args_os().collect()
 }
 
 /// Returns the command line.
@@ -53,6 +64,19 @@ pub(crate) fn parse(args: &[OsString], config_env: Option<OsString>) -> Result<S
     let settings =
         Settings::from_arg_matches(&matches).map_err(|e| Exit::from_clap(&e, command()))?;
     Ok(Settings { sources, tables, ..settings })
+}
+
+/// Returns the settings of a command line without environment and file, and the names of the
+/// settings that it has.
+pub(crate) fn given(args: &[OsString]) -> Result<(Settings, Vec<String>), Exit> {
+    let (command, matches) = found(args, &[])?;
+    let settings =
+        Settings::from_arg_matches(&matches).map_err(|e| Exit::from_clap(&e, self::command()))?;
+    let is_given = |arg: &&clap::Arg| {
+        matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
+    };
+    let names = command.get_arguments().filter(is_given).filter_map(clap::Arg::get_long);
+    Ok((settings, names.map(str::to_owned).collect()))
 }
 
 /// The settings with their sources.

@@ -26,6 +26,13 @@ pub(crate) fn print_json(value: &Value) {
     line(format_args!("{value}"));
 }
 
+/// Prints the output of a command that ran elsewhere.
+pub(crate) fn copy(stdout: &str, stderr: &str) {
+    // A closed pipe is not an error, as for a line.
+    let _ = io::stdout().write_all(stdout.as_bytes()).and_then(|()| io::stdout().flush());
+    let _ = io::stderr().write_all(stderr.as_bytes());
+}
+
 /// Makes each later line on stderr a JSON object, like the lines of the log.
 pub(crate) fn lines_are_json() {
     JSON.store(true, Relaxed);

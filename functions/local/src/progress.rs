@@ -7,6 +7,8 @@ use indicatif::{
     HumanCount, HumanDuration, HumanFloatCount, ProgressBar, ProgressState, ProgressStyle,
 };
 
+use crate::part;
+
 /// The time between two drawings while nothing changes.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -56,6 +58,9 @@ fn shown(bar: ProgressBar, template: &str, what: &str) -> ProgressBar {
     let style =
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let style = style.with_key("rate", rate).with_key("of", of).with_key("left", left);
+    if let Some(target) = part::draw_target() {
+        bar.set_draw_target(target);
+    }
     bar.set_style(style.progress_chars("=> "));
     bar.set_message(what.to_owned());
     bar.enable_steady_tick(TICK);

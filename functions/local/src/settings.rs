@@ -17,7 +17,7 @@ use weir_kafka::KafkaConfig;
 use weir_model::Models;
 use weir_plugin::Plugins;
 use weir_settings::{DataSettings, DataTables, Wanted, WriterConfig};
-use weir_store::{Store, Writer};
+use weir_store::{ReaderConfig, Store, Writer};
 
 use crate::{
     Exit,
@@ -75,6 +75,10 @@ pub struct Settings {
     #[command(flatten)]
     pub public: PublicDumps,
 
+    /// The replica of the database.
+    #[command(flatten)]
+    pub reader: ReaderConfig,
+
     /// Ingest.
     #[command(flatten)]
     pub ingest: WriterConfig,
@@ -116,6 +120,12 @@ pub struct Settings {
     #[arg(long, env = "WEIR_NO_MIGRATE")]
     pub no_migrate: bool,
 
+    /// Run the command in the AWS stack of this name
+    ///
+    /// The function `admin` of the stack runs the command. You need the right to invoke it.
+    #[arg(long, env = "WEIR_AWS", value_name = "STACK", value_parser = stack_name)]
+    pub aws: Option<String>,
+
     /// TOML file with settings
     ///
     /// A setting in the file has the name of its flag, for example `port = 3000`. A flag overrides
@@ -144,9 +154,22 @@ pub struct Settings {
     #[arg(skip)]
     pub tables: DataTables,
 
+    /// The command line for the table `audit`, if the command changes data
+    #[arg(skip)]
+    pub audited: Option<String>,
+
     /// The command; without one, the whole system runs.
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+/// Checks a name by the rules of CloudFormation.
+fn stack_name(text: &str) -> Result<String, String> {
+    let is_name = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    is_name
+        .then(|| text.to_owned())
+        .ok_or_else(|| "the name of a stack has letters, digits and hyphens".to_owned())
 }
 
 impl Settings {

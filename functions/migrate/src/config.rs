@@ -1,5 +1,7 @@
 //! The settings of the function.
 
+use std::path::PathBuf;
+
 use weir_kafka::{KafkaConfig, MskConfig};
 use weir_settings::DataFlags;
 use weir_store::{DatabaseConfig, DatabaseRoles};
@@ -25,7 +27,11 @@ pub struct MigrateConfig {
     #[command(flatten)]
     pub msk: MskConfig,
 
-    /// Login method of the database roles weir_ingest, weir_api and weir_dump
+    /// Folder with TOML files of the settings of the data, which each deployment applies
+    #[arg(long, env = "SETTINGS_DIR", value_name = "DIR")]
+    pub settings_dir: Option<PathBuf>,
+
+    /// Login method of the database roles weir_ingest, weir_api, weir_dump and weir_operator
     ///
     /// Each role has only the rights that its function needs.
     #[expect(clippy::doc_markdown, reason = "shown by --help")]

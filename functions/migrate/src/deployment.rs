@@ -12,7 +12,7 @@ use weir_plugin::Plugins;
 use weir_settings::{DataFlags, DataTables, Wanted};
 use weir_store::{DatabaseRoles, Store, settings};
 
-use crate::{Meet, MigrateConfig, Migrated, parameters};
+use crate::{Meet, MigrateConfig, Migrated, packaged, parameters};
 
 /// The properties that the template sends.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -41,18 +41,21 @@ struct DataLine {
 }
 
 impl Properties {
-    /// Returns the settings of the data; `None` when the template sends none.
-    fn data(&self) -> anyhow::Result<Option<Wanted>> {
+    /// Returns the settings of the data, with those of the packaged files; `None` when the template
+    /// sends none.
+    fn data(&self, packaged: &DataTables) -> anyhow::Result<Option<Wanted>> {
         if self.settings.is_empty() {
             return Ok(None);
         }
         let group = self.settings.get("GROUP_ID").map_or("", String::as_str);
         parameters::check_topics(&self.topics, group)?;
-        let mut tables = DataTables::default();
+        let keep = self.settings.get("KEEP").map_or("", String::as_str);
+        packaged::check(packaged, &self.topics, keep)?;
+        let mut tables = packaged.clone();
         let mut line = vec!["Settings".to_owned()];
         for (name, text) in &self.settings {
             match (name.as_str(), text.as_str()) {
-                ("KEEP", "") => tables.keep = Some(None),
+                ("KEEP", "") => tables.keep = tables.keep.or(Some(None)),
                 ("TOPICS" | "GROUP_ID" | "AVRO", "") => {}
                 _ => line.push(format!("--{}={text}", name.to_lowercase().replace('_', "-"))),
             }
@@ -65,6 +68,7 @@ impl Properties {
         if !self.topics.is_empty() {
             parameters::check_names(&self.topics, &self.upload_folders, &given)?;
         }
+        packaged::complete(&mut tables, &given);
         Ok(Some(Wanted { given, tables }))
     }
 
@@ -90,6 +94,8 @@ pub struct Deployment {
     models: Models,
     plugins: Plugins,
     wanted: Wanted,
+    /// The settings in the packaged files.
+    packaged: DataTables,
     roles: DatabaseRoles,
     kafka: KafkaConfig,
     msk: MskConfig,
@@ -115,12 +121,14 @@ impl Deployment {
     pub fn new(config: &MigrateConfig, models: Models, plugins: &Plugins) -> anyhow::Result<Self> {
         let wanted = Wanted::of(&config.data)?;
         wanted.check(&models, plugins)?;
+        let packaged = config.settings_dir.as_deref().map(packaged::read).transpose()?;
         let store = Store::new(&config.database)?;
         Ok(Self {
             store,
             models,
             plugins: plugins.clone(),
             wanted,
+            packaged: packaged.unwrap_or_default(),
             roles: config.database_roles,
             kafka: config.kafka.clone(),
             msk: config.msk.clone(),
@@ -135,7 +143,7 @@ impl Deployment {
             properties.topics.clear();
         }
         let partitions = properties.partitions()?;
-        let (wanted, meet) = match properties.data()? {
+        let (wanted, meet) = match properties.data(&self.packaged)? {
             Some(wanted) => {
                 wanted
                     .check(&self.models, &self.plugins)

@@ -3,6 +3,7 @@
 mod config;
 mod custom_resource;
 mod deployment;
+mod packaged;
 mod parameters;
 
 use weir_model::Models;

@@ -29,14 +29,14 @@ pub(crate) fn named(message: &str) -> String {
 pub(crate) async fn check_stored(wanted: &Wanted, store: &Store) -> Result<()> {
     let Some(line) = wanted.contradictions(store).await?.into_iter().next() else { return Ok(()) };
     let parameters = match line.split([' ', ':']).next() {
-        Some("topic") => "Topics, TopicModels, EventFields or Dedupe",
+        Some("topic") => "Topics, TopicModels, EventFields, Dedupe or a packaged file",
         Some("plugins") => "Plugins",
-        Some("retention") => "Keep",
+        Some("retention") => "Keep or a packaged file",
         _ => "the name of the stack",
     };
     bail!(
         "{parameters} would change a setting that was set with `weir apply`. {line}. Give the \
-            parameter the value of the database, or change the database with `weir apply` first"
+            value of the database there, or change the database with `weir apply` first"
     )
 }
 

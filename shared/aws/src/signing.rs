@@ -46,8 +46,8 @@ pub fn database_token(
         .append_pair("Action", "connect")
         .append_pair("DBUser", user)
         .finish();
-    let url =
-        presigned(&format!("https://{host}:{port}/?{query}"), "rds-db", region, credentials, now)?;
+    let url = format!("https://{host}:{port}/?{query}");
+    let url = presigned(&url, "rds-db", region, &[], credentials, now)?;
     Ok(url.trim_start_matches("https://").to_owned())
 }
 
@@ -62,22 +62,25 @@ pub fn kafka_token(
 ) -> Result<String, AwsError> {
     let url = format!("https://kafka.{region}.amazonaws.com/?Action=kafka-cluster%3AConnect");
     let url =
-        [&presigned(&url, "kafka-cluster", region, credentials, now)?, "&User-Agent=weir"].concat();
+        [&presigned(&url, "kafka-cluster", region, &[], credentials, now)?, "&User-Agent=weir"]
+            .concat();
     Ok(base64_simd::URL_SAFE_NO_PAD.encode_to_string(url))
 }
 
-/// Returns the URL of a `GET` with its signature in the query.
-fn presigned(
+/// Returns the URL of a `GET` with its signature in the query. The request must have the headers.
+pub(crate) fn presigned(
     url: &str,
     service: &str,
     region: &str,
+    headers: &[(&str, &str)],
     credentials: &Credentials,
     now: SystemTime,
 ) -> Result<String, AwsError> {
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
     settings.expires_in = Some(TOKEN_LIFETIME);
-    let (_, params) = signed(url, service, region, credentials, now, settings)?.into_parts();
+    let request = Unsigned { headers, ..Unsigned::get(url) };
+    let (_, params) = signed(&request, service, region, credentials, now, settings)?.into_parts();
     let separator = if url.contains('?') { "&" } else { "?" };
     let signature = Serializer::new(String::new())
         .extend_pairs(params.iter().map(|(name, value)| (*name, value.as_ref())))
@@ -93,19 +96,47 @@ pub fn signed_headers(
     credentials: &Credentials,
     now: SystemTime,
 ) -> Result<Vec<(String, String)>, AwsError> {
-    let (headers, _) =
-        signed(url, service, region, credentials, now, SigningSettings::default())?.into_parts();
+    headers_of(&Unsigned::get(url), service, region, credentials, now)
+}
+
+/// Returns the headers that sign a request.
+pub(crate) fn headers_of(
+    request: &Unsigned<'_>,
+    service: &str,
+    region: &str,
+    credentials: &Credentials,
+    now: SystemTime,
+) -> Result<Vec<(String, String)>, AwsError> {
+    let settings = SigningSettings::default();
+    let (headers, _) = signed(request, service, region, credentials, now, settings)?.into_parts();
     Ok(headers.iter().map(|header| (header.name().to_owned(), header.value().to_owned())).collect())
 }
 
+/// A request without its signature.
+#[derive(Clone, Copy)]
+pub(crate) struct Unsigned<'r> {
+    pub(crate) method: &'r str,
+    pub(crate) url: &'r str,
+    /// The headers that are signed, besides the host.
+    pub(crate) headers: &'r [(&'r str, &'r str)],
+    pub(crate) body: &'r [u8],
+}
+
+impl<'r> Unsigned<'r> {
+    pub(crate) fn get(url: &'r str) -> Self {
+        Self { method: "GET", url, headers: &[], body: &[] }
+    }
+}
+
 fn signed(
-    url: &str,
+    unsigned: &Unsigned<'_>,
     service: &str,
     region: &str,
     credentials: &Credentials,
     now: SystemTime,
     settings: SigningSettings,
 ) -> Result<SigningInstructions, AwsError> {
+    let Unsigned { method, url, headers, body } = *unsigned;
     let wrong = |error: &dyn std::fmt::Display| AwsError::Sign {
         url: url.to_owned(),
         reason: error.to_string(),
@@ -118,7 +149,8 @@ fn signed(
         .time(now)
         .settings(settings);
     let params = params.build().map_err(|error| wrong(&error))?.into();
-    let request = SignableRequest::new("GET", url, std::iter::empty(), SignableBody::Bytes(&[]))
+    let headers = headers.iter().copied();
+    let request = SignableRequest::new(method, url, headers, SignableBody::Bytes(body))
         .map_err(|error| wrong(&error))?;
     Ok(sign(request, &params).map_err(|error| wrong(&error))?.into_parts().0)
 }

@@ -60,7 +60,10 @@ impl Wanted {
             // They may belong to topics that are set in the database.
             (given.event_fields, given.dedupe) = (None, None);
         }
-        Self { given, tables: DataTables::default() }.alone()?.check(models, plugins)
+        // A series is a model, whatever is stored.
+        let tables =
+            DataTables { keep_series: self.tables.keep_series.clone(), ..DataTables::default() };
+        Self { given, tables }.alone()?.check(models, plugins)
     }
 
     /// Returns the settings that are in force on a database without settings.

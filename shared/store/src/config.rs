@@ -53,6 +53,26 @@ pub struct DatabaseConfig {
     pub pooled: bool,
 }
 
+/// The settings of a reader of the database.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ReaderConfig {
+    /// Replica of the database, from which lists and dumps are read
+    ///
+    /// For example the reader endpoint of an Aurora cluster. Without user and password in the URL,
+    /// Weir logs in with `--database-secret-arn`. Lists of the API may then lack the newest rows.
+    /// A dump waits until the replica has all rows that it must have.
+    #[arg(long, env = "DATABASE_READER_URL", value_name = "URL", hide_env_values = true)]
+    pub database_reader_url: Option<SecretString>,
+}
+
+impl ReaderConfig {
+    /// Returns the settings of the reader of a database, if there is one.
+    pub(crate) fn of(&self, database: &DatabaseConfig) -> Option<DatabaseConfig> {
+        let url = self.database_reader_url.clone()?;
+        Some(DatabaseConfig { database_url: Some(url), pooled: false, ..database.clone() })
+    }
+}
+
 impl DatabaseConfig {
     /// Returns the default settings with this URL.
     pub fn from_url(url: impl Into<String>) -> Self {

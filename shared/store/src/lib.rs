@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod archive;
+pub mod audit;
 mod config;
 mod connect;
 mod error;
@@ -35,7 +36,7 @@ mod tls;
 mod tx;
 mod write;
 
-pub use config::DatabaseConfig;
+pub use config::{DatabaseConfig, ReaderConfig};
 pub use connect::Connection;
 pub use error::{PluginError, StoreError, describe};
 pub use health::{HealthReason, HealthReasons};

@@ -32,7 +32,9 @@ pub(crate) async fn begin(connection: &Connection, roles: DatabaseRoles) -> Resu
     client.batch_execute(include_str!("sql/roles.sql")).await?;
     if roles == DatabaseRoles::Iam {
         client
-            .batch_execute("-- iam_roles\nGRANT rds_iam TO weir_ingest, weir_api, weir_dump")
+            .batch_execute(
+                "-- iam_roles\nGRANT rds_iam TO weir_ingest, weir_api, weir_dump, weir_operator",
+            )
             .await?;
     }
     let owner: String =

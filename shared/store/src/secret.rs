@@ -10,7 +10,7 @@ impl From<AwsError> for StoreError {
     fn from(error: AwsError) -> Self {
         match error {
             AwsError::Credentials(_) => Self::Connect(error.to_string()),
-            AwsError::Sign { .. } => Self::Setting(error.to_string()),
+            AwsError::NoRegion | AwsError::Sign { .. } => Self::Setting(error.to_string()),
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio::{
 use tokio_postgres::types::Type;
 
 use crate::{
-    Connection, DatabaseConfig, StoreError, Tx,
+    Connection, DatabaseConfig, ReaderConfig, StoreError, Tx,
     connect::Connector,
     event_types::{EventTypes, UnknownTypes},
 };
@@ -57,6 +57,14 @@ impl Store {
             permits,
             wait_limit: config.connect_limit(),
         })))
+    }
+
+    /// Works as [`new`](Self::new), for the reader of a database, if there is one.
+    pub fn of_reader(
+        reader: &ReaderConfig,
+        database: &DatabaseConfig,
+    ) -> Result<Option<Self>, StoreError> {
+        reader.of(database).as_ref().map(Self::new).transpose()
     }
 
     /// Opens a separate connection, which does not count towards the limit: for migrations and long

@@ -112,22 +112,22 @@ pub fn texts(value: &Value) -> Vec<&str> {
     }
 }
 
-/// Returns the environment variables of a program's settings, according to its `--help`.
+/// Returns the environment variables of a program's settings, according to its help, which these
+/// arguments print.
 ///
 /// # Errors
 /// When the program cannot be run.
-pub fn known_variables(program: &str) -> Result<BTreeSet<String>> {
-    let output =
-        Command::new(program).arg("--help").output().with_context(|| program.to_owned())?;
+pub fn known_variables(program: &str, help: &[&str]) -> Result<BTreeSet<String>> {
+    let output = Command::new(program).args(help).output().with_context(|| program.to_owned())?;
     // The help wraps long lines.
-    let help = String::from_utf8(output.stdout)?.split_whitespace().collect::<Vec<_>>().join(" ");
-    let known: BTreeSet<String> = help
+    let text = String::from_utf8(output.stdout)?.split_whitespace().collect::<Vec<_>>().join(" ");
+    let known: BTreeSet<String> = text
         .split("[env: ")
         .skip(1)
         .filter_map(|rest| rest.split(['=', ']']).next())
         .map(|name| name.trim().to_owned())
         .collect();
-    ensure!(!known.is_empty(), "{program} --help names no variables:\n{help}");
+    ensure!(!known.is_empty(), "{program} {help:?} names no variables:\n{text}");
     Ok(known)
 }
 
@@ -138,7 +138,8 @@ pub fn known_variables(program: &str) -> Result<BTreeSet<String>> {
 /// # Errors
 /// Lists the missing or unknown variables.
 pub fn check_environment(function: &str, program: &str, needed: &[&str]) -> Result<()> {
-    let (set, known) = (Template::read()?.environment(function)?, known_variables(program)?);
+    let (set, known) =
+        (Template::read()?.environment(function)?, known_variables(program, &["--help"])?);
     let unknown: Vec<&String> = set
         .iter()
         .filter(|name| !known.contains(*name) && !NOT_OURS.contains(&name.as_str()))

@@ -71,6 +71,8 @@ pub(crate) struct Query {
     pub(crate) key: Vec<ColumnKind>,
     /// Number of elements without `limit`; `None` means all.
     pub(crate) limit_default: Option<i64>,
+    /// Whether the newest rows may be missing, because a replica is read.
+    pub(crate) may_lag: bool,
 }
 
 /// A statement for a page of a list.
@@ -171,6 +173,7 @@ impl ListRequest {
         ]);
         let body = match limit {
             None if more || reached.is_some() => {
+                let long_reads = &state.reads(query.may_lag).long_reads;
                 let rows = match begun {
                     Some(begun) => begun,
                     None => query.begin(state, offset, after.as_deref()).await?,
@@ -182,9 +185,9 @@ impl ListRequest {
                     Some(archive) if archive.matters(state, &[], false).await? => {
                         let permit = rows.into_permit();
                         let pages = Pages { query, state: state.clone(), key, next: after, offset };
-                        state.long_reads.body_of_pages(permit, pages, lines)
+                        long_reads.body_of_pages(permit, pages, lines)
                     }
-                    _ => state.long_reads.body(rows, lines),
+                    _ => long_reads.body(rows, lines),
                 }
             }
             _ => {
@@ -350,6 +353,7 @@ impl Query {
             archive: None,
             key,
             limit_default: Some(LIMIT_DEFAULT),
+            may_lag: true,
         })
     }
 
@@ -367,7 +371,9 @@ impl Query {
         let skip = Value::Int8(offset);
         let params = self.params(&Value::Null, &skip, after);
         let rows = usize::try_from(first).unwrap_or(usize::MAX);
-        let Some(begun) = state.long_reads.try_merged(sql, &params, rows).await? else {
+        let Some(begun) =
+            state.reads(self.may_lag).long_reads.try_merged(sql, &params, rows).await?
+        else {
             return Ok(None);
         };
         let matters = match &self.archive {
@@ -388,9 +394,10 @@ impl Query {
     ) -> Result<Begun, ApiError> {
         let skip = Value::Int8(offset);
         let params = self.params(&Value::Null, &skip, after);
+        let long_reads = &state.reads(self.may_lag).long_reads;
         match self.merged {
-            Some(sql) => state.long_reads.begin_merged(sql, &params).await,
-            None => state.long_reads.begin(self.sql, &params).await,
+            Some(sql) => long_reads.begin_merged(sql, &params).await,
+            None => long_reads.begin(self.sql, &params).await,
         }
     }
 
@@ -441,12 +448,13 @@ impl Query {
     ) -> Result<Arc<Vec<Row>>, ApiError> {
         let (limit, skip) = (Value::Int8(first), Value::Int8(offset));
         let params = self.params(&limit, &skip, after);
+        let reads = state.reads(self.may_lag);
         for statement in &self.pages {
             match statement {
                 PageStatement::Unfiltered(sql) | PageStatement::UnfilteredNear(sql)
                     if after.is_none() && may_share =>
                 {
-                    let rows = state.pages.find((*sql, first, offset)).await?.unwrap_or_default();
+                    let rows = reads.pages.find((*sql, first, offset)).await?.unwrap_or_default();
                     if matches!(statement, PageStatement::Unfiltered(_)) || is_full(&rows, first) {
                         return Ok(rows);
                     }
@@ -455,16 +463,16 @@ impl Query {
                     let (value, kind) = &self.filters[*n];
                     let params: [SqlParam<'_>; 3] =
                         [(&first, Type::INT8), (&offset, Type::INT8), (value, kind.clone())];
-                    let rows = state.keys.rows(sql, &params).await?;
+                    let rows = reads.keys.rows(sql, &params).await?;
                     if !rows.is_empty() {
                         return Ok(rows.into());
                     }
                 }
                 PageStatement::Exact(sql) => {
-                    return Ok(state.lists.rows(sql, &params).await?.into());
+                    return Ok(reads.lists.rows(sql, &params).await?.into());
                 }
                 PageStatement::Near(sql) => {
-                    let rows = state.lists.rows(sql, &params).await?;
+                    let rows = reads.lists.rows(sql, &params).await?;
                     if is_full(&rows, first) {
                         return Ok(rows.into());
                     }
@@ -474,7 +482,7 @@ impl Query {
                     let since = Value::Instant(since);
                     let mut params = self.params(&limit, &skip, after);
                     params[2 + from].0 = &since;
-                    let rows = state.lists.rows(self.sql, &params).await?;
+                    let rows = reads.lists.rows(self.sql, &params).await?;
                     if is_full(&rows, first) {
                         return Ok(rows.into());
                     }
@@ -484,7 +492,7 @@ impl Query {
                 | PageStatement::OneFilter(..) => {}
             }
         }
-        Ok(state.lists.rows(self.sql, &params).await?.into())
+        Ok(reads.lists.rows(self.sql, &params).await?.into())
     }
 
     /// Returns the begin of a month: `months` before the month in which a page begins. `None` when

@@ -9,4 +9,4 @@ mod snapshot;
 pub(crate) use part::{Part, parts};
 pub(crate) use read_rows::read_rows;
 pub use snapshot::Snapshot;
-pub(crate) use snapshot::open_second;
+pub(crate) use snapshot::{current, open_second};

@@ -1,15 +1,28 @@
 //! The transactions that read a day: a REPEATABLE READ transaction, and a second one that sees the
 //! same rows.
 
+use std::time::Duration;
+
 use futures_util::future::join;
+use tokio::time::Instant;
 use tokio_postgres::Client;
 use weir_store::{Connection, Store};
 
-use crate::{DumpError, query::first};
+use crate::{DumpError, freshness::BegunRow, query::first};
 
 const BEGIN: &str = include_str!("../sql/begin_snapshot.sql");
 const CURRENT: &str = "-- snapshot\nSELECT pg_current_snapshot()::text AS snapshot";
 const END: &str = "-- end_snapshot\nROLLBACK";
+
+/// The longest time that a dump waits for a replica.
+const REPLICA_LIMIT: Duration = Duration::from_mins(1);
+const REPLICA_PAUSE: Duration = Duration::from_millis(100);
+
+/// Returns what a transaction that begins now would see.
+pub(crate) async fn current(client: &Client) -> Result<String, DumpError> {
+    let rows = client.query_typed(CURRENT, &[]).await?;
+    Ok(first(&rows)?.try_get("snapshot")?)
+}
 
 /// Opens the connection of a second transaction. `None` when the database refuses another one; then
 /// the first transaction reads all rows.
@@ -35,8 +48,29 @@ impl<'c> Snapshot<'c> {
     /// Begins the first transaction.
     pub async fn begin(client: &'c Client) -> Result<Self, DumpError> {
         client.batch_execute(BEGIN).await?;
-        let rows = client.query_typed(CURRENT, &[]).await?;
-        Ok(Self { first: client, second: None, visible: first(&rows)?.try_get("snapshot")? })
+        Ok(Self { first: client, second: None, visible: current(client).await? })
+    }
+
+    /// Begins the transaction on a replica, when it sees the row of the dump. Then it also sees
+    /// everything in `visible`. `None` when it does not within the limit.
+    pub(crate) async fn begin_on_replica(
+        client: &'c Client,
+        visible: String,
+        begun: &BegunRow<'_>,
+    ) -> Result<Option<Self>, DumpError> {
+        let limit = Instant::now() + REPLICA_LIMIT;
+        loop {
+            client.batch_execute(BEGIN).await?;
+            // In the same snapshot as the rows.
+            if begun.is_seen(client).await? {
+                return Ok(Some(Self { first: client, second: None, visible }));
+            }
+            client.batch_execute(END).await?;
+            if Instant::now() >= limit {
+                return Ok(None);
+            }
+            tokio::time::sleep(REPLICA_PAUSE).await;
+        }
     }
 
     /// Begins the second transaction.

@@ -5,6 +5,7 @@ fn the_template_sets_what_the_function_knows() -> anyhow::Result<()> {
     let needed = [
         "DATABASE_URL",
         "DATABASE_IAM_REGION",
+        "DATABASE_READER_URL",
         "DATABASE_SECRET_ARN",
         "CONNECT_TIMEOUT",
         "STATEMENT_TIMEOUT",

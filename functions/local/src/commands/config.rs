@@ -12,8 +12,8 @@ use crate::{
     output::{print_json, say},
 };
 
-/// Settings whose values are never printed. In `database-url`, only the password is hidden where it
-/// can be found; otherwise the whole value is hidden.
+/// Settings whose values are never printed. In the URLs of databases, only the password is hidden
+/// where it can be found; otherwise the whole value is hidden.
 const SECRET: &[&str] = &["kafka-property"];
 
 pub(super) async fn run(settings: &Settings, json: bool) -> Result<(), Exit> {
@@ -123,7 +123,7 @@ fn shown(name: &str, value: &str) -> String {
             .split_once('=')
             .map_or_else(|| "***".to_owned(), |(name, _)| format!("{name}=***"));
     }
-    if name != "database-url" {
+    if !["database-url", "database-reader-url"].contains(&name) {
         return value.to_owned();
     }
     // The password is in postgresql://user:password@host, or in a parameter password=….
@@ -147,6 +147,10 @@ mod tests {
         assert_eq!(
             shown("database-url", "postgresql://u:p%40x@h:5/d?sslmode=require"),
             "postgresql://u:***@h:5/d?sslmode=require"
+        );
+        assert_eq!(
+            shown("database-reader-url", "postgresql://u:p@h:5/d"),
+            "postgresql://u:***@h:5/d"
         );
         assert_eq!(shown("database-url", "host=h user=u password=p"), "***");
         assert_eq!(shown("database-url", "postgresql://h/d?user=u&password=p"), "***");

@@ -1,8 +1,9 @@
 //! `weir dump`, `weir dump status`, `weir dump verify`.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use indicatif::ProgressBar;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use weir_blob::{Manifest, UtcDay};
@@ -14,7 +15,7 @@ use crate::{
     database::Database,
     dumps,
     output::{print_json, say},
-    progress,
+    part, progress,
     settings::{DumpArgs, DumpCommand, DumpedDays},
 };
 
@@ -41,19 +42,31 @@ pub(super) async fn run(settings: &Settings, models: &Models, args: &DumpArgs) -
     .await
 }
 
+/// The days that a dump in several parts has tried.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct DumpedParts {
+    /// The last day of a range that is not dumped yet.
+    to: Option<UtcDay>,
+    /// The days that could not be dumped, each with the reason.
+    failed: BTreeMap<String, String>,
+}
+
 async fn dump(dumper: &Dumper, args: &DumpArgs) -> Result<(), Exit> {
     let now = dumps::now();
     let today = UtcDay::from_number(now.day())
         .ok_or_else(|| Exit::failed("the clock of this machine is wrong: set it"))?;
+    let before: Option<DumpedParts> = part::state()?;
+    let is_first = before.is_none();
+    let mut parts = before.unwrap_or_default();
     let which = match (args.dump_date, args.from, args.to) {
         (Some(day), ..) => Which::Day(day),
-        (None, Some(from), Some(to)) => Which::Range(from, to),
-        _ => Which::Daily,
+        (None, Some(from), Some(to)) => Which::Range(from, parts.to.unwrap_or(to)),
+        _ if is_first => Which::Daily,
+        _ => Which::Due,
     };
+    let deadline = part::limit().unwrap_or_else(|| Instant::now() + NO_DEADLINE);
     let bar = progress::rows("dumping");
-    let outcome = dumper
-        .run(which, today, now, Instant::now() + NO_DEADLINE, &|heard| hear(&bar, heard))
-        .await;
+    let outcome = dumper.run(which, today, now, deadline, &|heard| hear(&bar, heard)).await;
     bar.finish_and_clear();
     let outcome = outcome?;
     for done in &outcome.done {
@@ -65,7 +78,32 @@ async fn dump(dumper: &Dumper, args: &DumpArgs) -> Result<(), Exit> {
     for (model, day, error) in &outcome.failed {
         say!("failed {model} {day}: {error}");
     }
-    match outcome.failed.len() {
+    for done in &outcome.done {
+        parts.failed.remove(&format!("{} {}", done.model, done.day));
+    }
+    for (model, day, error) in &outcome.failed {
+        parts.failed.insert(format!("{model} {day}"), error.to_string());
+    }
+    if outcome.left > 0 {
+        let tried = outcome.done.iter().map(|done| done.day);
+        let last = tried.chain(outcome.failed.iter().map(|(_, day, _)| *day)).min();
+        let is_stuck = match which {
+            // A range begins again with the first model of its last day.
+            Which::Range(_, to) => last.is_none_or(|last| last == to),
+            // A failed day is tried again.
+            Which::Daily | Which::Due => outcome.done.is_empty(),
+            Which::Day(_) => true,
+        };
+        if is_stuck {
+            return Err(Exit::failed(
+                "a day takes longer than the function may run: give fewer --models, or dump it \
+                    from a machine in the VPC",
+            ));
+        }
+        parts.to = last;
+        return Err(part::go_on(&parts));
+    }
+    match parts.failed.len() {
         0 => Ok(()),
         1 => Err(outcome
             .failed
@@ -74,7 +112,7 @@ async fn dump(dumper: &Dumper, args: &DumpArgs) -> Result<(), Exit> {
             .map_or_else(|| Exit::failed("a day was not dumped"), |(.., error)| error.into())),
         many => Err(Exit::failed(format!(
             "{many} days were not dumped; the reason of the first is: {}",
-            outcome.failed[0].2
+            parts.failed.into_values().next().unwrap_or_default()
         ))),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 use weir_api::{
@@ -19,7 +20,7 @@ use crate::{
     confirm::{Confirmation, Plan},
     database::Database,
     output::{print_json, say},
-    progress,
+    part, progress,
     settings::{FailuresCommand, WhichFailures},
 };
 
@@ -152,25 +153,50 @@ async fn retry(state: &ApiState, ids: &[String]) -> Result<(), Exit> {
     }
 }
 
+/// The numbers of retried failures.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct RetriedAll {
+    total: u64,
+    stored: u64,
+    skipped: u64,
+    refused: u64,
+}
+
+impl RetriedAll {
+    fn sum(self) -> u64 {
+        self.stored + self.skipped + self.refused
+    }
+}
+
 async fn retry_all(state: &ApiState, which: &WhichFailures) -> Result<(), Exit> {
     let filter = filter(state, which).await?;
-    let total = u64::try_from(count_failures(state, filter.clone()).await?).unwrap_or_default();
+    let mut so_far = if let Some(so_far) = part::state()? {
+        so_far
+    } else {
+        let total = count_failures(state, filter.clone()).await?;
+        RetriedAll { total: u64::try_from(total).unwrap_or_default(), ..RetriedAll::default() }
+    };
     let bar = progress::bar("retrying");
-    bar.set_length(total);
-    let (mut stored, mut skipped, mut refused) = (0, 0, 0);
-    while stored + skipped + refused < total {
-        let done =
-            retry_failures(state, filter.clone(), RETRIES_PER_STEP, Instant::now() + STEP_TIME_MAX)
-                .await?;
-        (stored, skipped, refused) =
-            (stored + done.acknowledged, skipped + done.skipped, refused + done.failed);
-        bar.set_position(stored + skipped + refused);
+    bar.set_length(so_far.total);
+    while so_far.sum() < so_far.total {
+        // A refused record stays a failure. No more than all are retried, so none is retried twice.
+        let left = i64::try_from(so_far.total - so_far.sum()).unwrap_or(RETRIES_PER_STEP);
+        let (limit, deadline) = (left.min(RETRIES_PER_STEP), Instant::now() + STEP_TIME_MAX);
+        let done = retry_failures(state, filter.clone(), limit, deadline).await?;
+        so_far.stored += done.acknowledged;
+        so_far.skipped += done.skipped;
+        so_far.refused += done.failed;
+        bar.set_position(so_far.sum());
         // Another program has retried the rest in the meantime.
         if done.acknowledged + done.skipped + done.failed == 0 {
             break;
         }
+        if part::is_over() && so_far.sum() < so_far.total {
+            return Err(part::go_on(&so_far));
+        }
     }
     bar.finish_and_clear();
+    let RetriedAll { stored, skipped, refused, .. } = so_far;
     say!("{stored} stored, {skipped} skipped, {refused} refused again");
     if refused > 0 { Err(Exit::failed("see `weir failures list` for the reasons")) } else { Ok(()) }
 }

@@ -12,6 +12,7 @@ use weir_http::{Entry, Key, KeyName, Keys, Scope};
 use crate::{
     Exit, Settings,
     output::{print_json, say},
+    random::random,
 };
 
 /// The first lines of a new list.
@@ -79,13 +80,6 @@ pub(super) async fn list(settings: &Settings, json: bool) -> Result<(), Exit> {
         say!("{} has no key", source.place());
     }
     Ok(())
-}
-
-fn random<const N: usize>() -> Result<[u8; N], Exit> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)
-        .map_err(|e| Exit::failed(format!("the system returns no random numbers: {e}")))?;
-    Ok(bytes)
 }
 
 /// Adds a line to a list, or creates the list.

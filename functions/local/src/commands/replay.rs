@@ -6,11 +6,12 @@ use weir_model::{Micros, Models};
 use weir_plugin::Plugins;
 use weir_store::{
     Writer,
-    replay::{self, Selection},
+    log::LogPosition,
+    replay::{self, Part, Replayed, Selection},
 };
 
 use crate::{
-    Exit, Settings, confirm::Plan, database::Database, dumps, output::say, progress,
+    Exit, Settings, confirm::Plan, database::Database, dumps, output::say, part, progress,
     settings::ReplayArgs,
 };
 
@@ -29,13 +30,22 @@ pub(super) async fn run(
                 .map(|day| day.in_tz("UTC").map(|z| Micros(z.timestamp().as_microsecond())));
             let from = midnight.transpose().map_err(Exit::usage)?;
             let selection = Selection { topic: args.topic.clone(), from };
-            of_model(model, &replay::plan(&writer, model, &selection).await?)
-                .confirm(args.confirmation)
-                .await?;
+            let after: Option<(LogPosition, Replayed)> = part::state()?;
+            // The confirmation is for the whole replay.
+            if after.is_none() {
+                of_model(model, &replay::plan(&writer, model, &selection).await?)
+                    .confirm(args.confirmation)
+                    .await?;
+            }
             let bar = progress::bar("replaying");
-            let done = replay::model(&writer, model, &selection, &progress::on(&bar)).await;
+            let part = Part { after, deadline: part::ends() };
+            let done =
+                replay::model_part(&writer, model, &selection, &part, &progress::on(&bar)).await;
             bar.finish_and_clear();
-            let done = done?;
+            let (done, next) = done?;
+            if let Some(position) = next {
+                return Err(part::go_on(&(position, done)));
+            }
             let how = if done.rebuilt { "rebuilt" } else { "updated" };
             format!(
                 "{model} {how}: {} records, {} events, {} no longer skipped, {} newly refused",

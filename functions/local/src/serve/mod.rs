@@ -109,7 +109,8 @@ pub(crate) async fn run(
             || settings.data_dir.is_dir();
         let dumper =
             has_place.then(|| dumps::dumper(settings, models, &database.store)).transpose()?;
-        let state = state.with_dumps(Dumps::new(
+        let replica = Store::of_reader(&settings.reader, &settings.ingest.database)?;
+        let state = state.with_replica(replica.as_ref()).with_dumps(Dumps::new(
             dumper.as_ref().map(|dumper| dumper.blobs.clone()),
             &settings.public.public_dumps,
         ));

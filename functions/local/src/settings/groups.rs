@@ -5,6 +5,7 @@ use clap::{Arg, Command};
 const CONNECTION: &[&str] = &[
     "data-dir",
     "database-url",
+    "database-reader-url",
     "database-secret-arn",
     "database-iam-region",
     "postgres-bin",
@@ -35,7 +36,7 @@ const HTTP: &[&str] = &[
     "collect-kafka-timeout",
 ];
 const START: &[&str] = &["no-sample", "no-migrate"];
-const GENERAL: &[&str] = &["config", "log", "log-format"];
+const GENERAL: &[&str] = &["aws", "config", "log", "log-format"];
 
 /// The groups with their headings, in the order of the help. Each setting is in one of them.
 const GROUPS: [(&str, &[&[&str]]); 6] = [

@@ -172,8 +172,11 @@ async fn a_parameter_that_contradicts_the_database_changes_nothing() -> Result<(
     )
     .await?;
     for (properties, says) in [
-        (settings("400d", "orders=entity_id:/id"), "Keep would change"),
-        (settings("90d", ""), "Topics, TopicModels, EventFields or Dedupe would change"),
+        (settings("400d", "orders=entity_id:/id"), "Keep or a packaged file would change"),
+        (
+            settings("90d", ""),
+            "Topics, TopicModels, EventFields, Dedupe or a packaged file would change",
+        ),
     ] {
         let answer = world.ask("Update", properties).await?;
         assert_eq!(answer["Status"], "FAILED", "{answer}");

@@ -3,5 +3,6 @@
 
 mod answers;
 mod cloud_formation;
+mod packaged;
 mod settings;
 mod template;

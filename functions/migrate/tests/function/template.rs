@@ -6,6 +6,7 @@ fn the_template_sets_what_the_function_knows() -> anyhow::Result<()> {
         "DATABASE_URL",
         "DATABASE_SECRET_ARN",
         "DATABASE_ROLES",
+        "SETTINGS_DIR",
         "KAFKA_URL",
         "MSK_CLUSTER_ARN",
         "KAFKA_PROPERTIES",

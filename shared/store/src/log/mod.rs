@@ -32,6 +32,7 @@ mod rewrite;
 
 pub(crate) use append::{Append, AppendRow, AppendStatements, Appended};
 pub(crate) use checksums::{CHECKSUMS, NEAREST, checksum_at, checksum_of};
+pub use reader::LogPosition;
 pub(crate) use reader::{LogReader, count};
 pub(crate) use record::{LogRecord, record_at};
 pub(crate) use rewrite::{NewProblems, promote, rewrite_problems};

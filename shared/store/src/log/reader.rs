@@ -4,6 +4,7 @@
 use std::{collections::VecDeque, pin::Pin};
 
 use futures_util::{StreamExt, TryStreamExt, stream::Fuse};
+use serde::{Deserialize, Serialize};
 use tokio_postgres::{RowStream, types::Type};
 use weir_model::Micros;
 
@@ -24,6 +25,16 @@ const BEFORE_FIRST: i64 = -1;
 const PART_NARROW: i64 = 2_000;
 const PART_PACKED: i64 = 40;
 
+/// How far a read of the log has come. A later read can begin here: it returns no record that
+/// comes before, except records of an archived file that was not read to its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPosition {
+    /// The last archived file that was read to its end.
+    archived: Option<String>,
+    /// Stream, partition and offset of the last record from the database.
+    place: Option<(i32, i32, i64)>,
+}
+
 /// An open read of the log, on a separate connection. It reads each partition in parts, because no
 /// index has the records of packed rows in their order.
 pub(crate) struct LogReader {
@@ -38,12 +49,17 @@ pub(crate) struct LogReader {
     read_to: i64,
     is_last: bool,
     from: Option<Micros>,
+    /// The archived file that is being read.
+    file: Option<String>,
+    position: LogPosition,
     connection: Connection,
 }
 
 impl LogReader {
     /// Starts to read the streams, with records that arrived at `from` or later. Sees the records
     /// that are committed now.
+    ///
+    /// The read begins at `position`; the default is the beginning.
     ///
     /// The lock keeps the months in the database until the end. It is taken before the snapshot, so
     /// a month is either in the database or in the archive.
@@ -52,13 +68,14 @@ impl LogReader {
         archive: &dyn Archive,
         streams: &[i32],
         from: Option<Micros>,
+        position: LogPosition,
     ) -> Result<Self, StoreError> {
         const BEGIN: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = \
             0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
             LOCK TABLE event_records, packed_events IN ACCESS SHARE MODE";
         let connection = store.connect().await?;
         connection.client().batch_execute(BEGIN).await?;
-        let places = connection
+        let mut places: VecDeque<(i32, i32)> = connection
             .client()
             .query_typed(
                 "-- partitions_of_streams\nSELECT stream, partition FROM stream_partitions WHERE \
@@ -69,11 +86,33 @@ impl LogReader {
             .iter()
             .map(|row| Ok((row.try_get("stream")?, row.try_get("partition")?)))
             .collect::<Result<_, StoreError>>()?;
-        let (files, _) = archive::files_of_streams(&connection, streams, from).await?;
+        let (mut files, _) = archive::files_of_streams(&connection, streams, from).await?;
+        // A month may have moved to the archive since. Its records are then read again.
+        if let Some(n) =
+            files.iter().position(|file| Some(&file.path) == position.archived.as_ref())
+        {
+            files.drain(..=n);
+        }
+        let mut read_to = BEFORE_FIRST;
+        if let Some((stream, partition, offset)) = position.place {
+            places.retain(|place| *place >= (stream, partition));
+            if places.front() == Some(&(stream, partition)) {
+                read_to = offset;
+            }
+        }
         let records = files.iter().map(|file| file.records).sum();
         let archived = Some((archive.read(files), records));
-        let read_to = BEFORE_FIRST;
-        Ok(Self { archived, rows: None, places, read_to, is_last: false, from, connection })
+        Ok(Self {
+            archived,
+            rows: None,
+            places,
+            read_to,
+            is_last: false,
+            from,
+            file: None,
+            position,
+            connection,
+        })
     }
 
     /// Returns the next chunk; `None` at the end.
@@ -96,7 +135,14 @@ impl LogReader {
                 None => self.rows = None,
             }
         }
-        Ok(if chunk.is_empty() { None } else { Some(chunk) })
+        let Some(last) = chunk.last() else { return Ok(None) };
+        self.position.place = Some((last.stream, last.partition, last.offset));
+        Ok(Some(chunk))
+    }
+
+    /// Returns how far the read has come, after the records that were returned last.
+    pub(crate) fn position(&self) -> &LogPosition {
+        &self.position
     }
 
     /// Returns the next archived records; `None` at their end.
@@ -108,9 +154,14 @@ impl LogReader {
                     return Err(StoreError::Archive(text));
                 }
                 self.archived = None;
+                self.position.archived = self.file.take().or(self.position.archived.take());
                 break;
             };
             let (file, records) = chunk?;
+            if self.file.as_ref() != Some(&file.path) {
+                let before = self.file.replace(file.path.clone());
+                self.position.archived = before.or(self.position.archived.take());
+            }
             *left = left.saturating_sub(records.len() as u64);
             let records = records.into_iter();
             let records: Vec<_> =

@@ -79,6 +79,11 @@ pub const CORE: &[Migration] = &[
         name: "archive",
         sql: include_str!("../../../../migrations/V16__archive.sql"),
     },
+    Migration {
+        version: 17,
+        name: "audit",
+        sql: include_str!("../../../../migrations/V17__audit.sql"),
+    },
 ];
 
 /// Refuses a database that an unreleased build created, because its migrations had other names.

@@ -12,12 +12,14 @@
 
 mod chunk;
 
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use tokio_postgres::types::Type;
 use weir_model::{Micros, Model, Table};
 
 use crate::{
     DatabasePlugin, Reapply, StoreError, Tx, Writer,
-    log::{self, LogReader, LogRecord},
+    log::{self, LogPosition, LogReader, LogRecord},
     reset::lock_stream,
     tx::TypedParam,
 };
@@ -40,7 +42,7 @@ impl Selection {
 }
 
 /// The result of a replay.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replayed {
     /// Records read from the log.
     pub records: u64,
@@ -60,6 +62,21 @@ impl Replayed {
         self.events += other.events;
         self.promoted += other.promoted;
         self.refused += other.refused;
+    }
+}
+
+/// The part of a replay that one call does.
+#[derive(Debug, Clone, Default)]
+pub struct Part {
+    /// Where the part begins, and what was replayed before; `None` for the first part.
+    pub after: Option<(LogPosition, Replayed)>,
+    /// No chunk begins after this time. A rebuild is one transaction, and ignores it.
+    pub deadline: Option<Instant>,
+}
+
+impl Part {
+    fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 }
 
@@ -114,18 +131,31 @@ pub async fn model(
     selection: &Selection,
     progress: Progress<'_>,
 ) -> Result<Replayed, StoreError> {
+    Ok(model_part(writer, name, selection, &Part::default(), progress).await?.0)
+}
+
+/// Works as [`model`], and ends after the part. Returns the result so far, and the position of the
+/// next part; `None` at the end.
+pub async fn model_part(
+    writer: &Writer,
+    name: &str,
+    selection: &Selection,
+    part: &Part,
+    progress: Progress<'_>,
+) -> Result<(Replayed, Option<LogPosition>), StoreError> {
     let model = find(writer, name)?;
     writer.read_index_keys().await?;
     let topics = topics_of(writer, name, selection)?;
     let streams = streams(writer, &topics).await?;
     let total = log::count(&writer.store, &streams, selection.from).await?;
-    let rebuilt = match model.clear().filter(|_| selection.is_whole()) {
+    let may_rebuild = selection.is_whole() && part.after.is_none();
+    let rebuilt = match model.clear().filter(|_| may_rebuild) {
         Some(clear) => rebuild(writer, model, clear, &topics, total, progress).await?,
         None => None,
     };
     match rebuilt {
-        Some(done) => Ok(done),
-        None => catch_up(writer, &streams, selection, total, progress).await,
+        Some(done) => Ok((done, None)),
+        None => catch_up(writer, &streams, selection, part, total, progress).await,
     }
 }
 
@@ -258,7 +288,7 @@ async fn rebuild(
             // The streams are read again, because a stream may have got its first batch in the
             // meantime, and its rows were deleted by `clear`, too.
             let streams = streams_now(&tx, topics).await?;
-            let mut log = LogReader::open(&writer.store, &*writer.archive, &streams, None).await?;
+            let mut log = LogReader::open(&writer.store, &*writer.archive, &streams, None, LogPosition::default()).await?;
             let mut done = Replayed { rebuilt: true, ..Replayed::default() };
             while let Some(records) = log.next().await? {
                 done.add(chunk::write(writer, &tx, &records).await?);
@@ -273,24 +303,29 @@ async fn catch_up(
     writer: &Writer,
     streams: &[i32],
     selection: &Selection,
+    part: &Part,
     total: u64,
     progress: Progress<'_>,
-) -> Result<Replayed, StoreError> {
-    let mut log = LogReader::open(&writer.store, &*writer.archive, streams, selection.from).await?;
-    let mut done = Replayed::default();
+) -> Result<(Replayed, Option<LogPosition>), StoreError> {
+    let (after, mut done) = part.after.clone().unwrap_or_default();
+    let archive = &*writer.archive;
+    let mut log = LogReader::open(&writer.store, archive, streams, selection.from, after).await?;
     while let Some(records) = log.next().await? {
         let records = &records;
-        let part = writer
+        let replayed = writer
             .store
             .transaction("catch_up", |tx| async move {
                 lock_partitions(&tx, records).await?;
                 chunk::write(writer, &tx, records).await
             })
             .await?;
-        done.add(part);
+        done.add(replayed);
         progress(done.records, total);
+        if part.is_over() {
+            return Ok((done, Some(log.position().clone())));
+        }
     }
-    Ok(done)
+    Ok((done, None))
 }
 
 async fn lock_partitions(tx: &Tx, records: &[LogRecord]) -> Result<(), StoreError> {

@@ -70,7 +70,16 @@ WITH listed (role, name, rights) AS (VALUES
     ('weir_dump', 'cdevents_identities', 'SELECT, DELETE'),
     ('weir_ingest', 'settings', 'SELECT'),
     ('weir_api', 'settings', 'SELECT'),
-    ('weir_dump', 'settings', 'SELECT')
+    ('weir_dump', 'settings', 'SELECT'),
+    -- weir_operator runs the commands of people: it has the rights of all functions, and more. It
+    -- cannot delete events, streams, settings, or rows of the audit table.
+    ('weir_operator', 'event_records', 'SELECT, INSERT, UPDATE'),
+    ('weir_operator', 'packed_events', 'SELECT, INSERT'),
+    ('weir_operator', 'event_types', 'SELECT, INSERT'),
+    ('weir_operator', 'streams', 'SELECT, INSERT, UPDATE (topic_id)'),
+    -- A change of the settings locks the table, which needs the right to update it.
+    ('weir_operator', 'settings', 'SELECT, INSERT, UPDATE'),
+    ('weir_operator', 'audit', 'SELECT, INSERT, UPDATE (request_id, active_at, parts, progress, ended_at, exit_status, outcome)')
 ), owner AS (
     SELECT c.relowner AS oid FROM pg_class c WHERE c.oid = 'public.schema_history'::regclass
 ), schemas AS (
@@ -94,19 +103,25 @@ WITH listed (role, name, rights) AS (VALUES
     WHERE (t.schema <> 'public' OR NOT EXISTS (SELECT FROM listed l WHERE l.name = t.name))
         -- The schema api is for readers; the API is one of them.
         AND (t.schema <> 'api' OR f.role = 'weir_api')
+    UNION ALL
+    SELECT 'weir_operator', t.schema, t.name, CASE
+        WHEN t.kind IN ('v', 'm') OR t.name IN ('schema_history', 'migration_lock') THEN 'SELECT'
+        ELSE 'SELECT, INSERT, UPDATE, DELETE' END
+    FROM tables t
+    WHERE t.schema <> 'public' OR NOT EXISTS (SELECT FROM listed l WHERE l.role = 'weir_operator' AND l.name = t.name)
 )
 SELECT concat_ws(E';\n',
     (SELECT string_agg(format('GRANT USAGE ON SCHEMA %I TO %s', s.name,
-        CASE s.name WHEN 'api' THEN 'weir_api' ELSE 'weir_ingest, weir_api, weir_dump' END), E';\n') FROM schemas s),
-    (SELECT string_agg(format('REVOKE ALL ON %I.%I FROM PUBLIC, weir_ingest, weir_api, weir_dump', t.schema, t.name), E';\n') FROM tables t),
+        CASE s.name WHEN 'api' THEN 'weir_api, weir_operator' ELSE 'weir_ingest, weir_api, weir_dump, weir_operator' END), E';\n') FROM schemas s),
+    (SELECT string_agg(format('REVOKE ALL ON %I.%I FROM PUBLIC, weir_ingest, weir_api, weir_dump, weir_operator', t.schema, t.name), E';\n') FROM tables t),
     (SELECT string_agg(format('GRANT %s ON %I.%I TO %I', g.rights, g.schema, g.name, g.role), E';\n') FROM granted g),
-    (SELECT string_agg(format('GRANT USAGE ON SEQUENCE %I.%I TO weir_ingest, weir_api', s.name, c.relname), E';\n')
+    (SELECT string_agg(format('GRANT USAGE ON SEQUENCE %1$I.%2$I TO weir_ingest, weir_api; GRANT ALL ON SEQUENCE %1$I.%2$I TO weir_operator', s.name, c.relname), E';\n')
         FROM pg_class c JOIN schemas s ON s.oid = c.relnamespace WHERE c.relkind = 'S' AND c.relowner = (SELECT o.oid FROM owner o)),
     -- Months are tables, and only their owner can create and drop them. Only a member of a role can
     -- end its sessions. So dump does both
     -- through these functions, which do nothing else.
     (SELECT string_agg(format(
-        'ALTER FUNCTION %1$s SECURITY DEFINER SET search_path = public, pg_temp; REVOKE ALL ON FUNCTION %1$s FROM PUBLIC, weir_ingest, weir_api; GRANT EXECUTE ON FUNCTION %1$s TO weir_dump',
+        'ALTER FUNCTION %1$s SECURITY DEFINER SET search_path = public, pg_temp; REVOKE ALL ON FUNCTION %1$s FROM PUBLIC, weir_ingest, weir_api; GRANT EXECUTE ON FUNCTION %1$s TO weir_dump, weir_operator',
         p.oid::regprocedure), E';\n')
         FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('make_event_months', 'drop_event_month', 'end_long_readers', 'pack_events',
                 'series_tables', 'series_months', 'make_series_month', 'missing_series_months', 'old_series_months', 'series_days', 'drop_series_month',
@@ -114,7 +129,9 @@ SELECT concat_ws(E';\n',
             AND p.proowner = (SELECT o.oid FROM owner o)),
     -- A packed row never changes, and a retry must change one record of it.
     (SELECT string_agg(format(
-        'ALTER FUNCTION %1$s SECURITY DEFINER SET search_path = public, pg_temp; REVOKE ALL ON FUNCTION %1$s FROM PUBLIC, weir_ingest, weir_dump; GRANT EXECUTE ON FUNCTION %1$s TO weir_api',
+        'ALTER FUNCTION %1$s SECURITY DEFINER SET search_path = public, pg_temp; REVOKE ALL ON FUNCTION %1$s FROM PUBLIC, weir_ingest, weir_dump; GRANT EXECUTE ON FUNCTION %1$s TO weir_api, weir_operator',
         p.oid::regprocedure), E';\n')
         FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname = 'unpack_events' AND p.proowner = (SELECT o.oid FROM owner o)),
-    'GRANT EXECUTE ON FUNCTION public.event_months() TO weir_api, weir_dump') AS statements
+    'GRANT EXECUTE ON FUNCTION public.event_months() TO weir_api, weir_dump, weir_operator',
+    (SELECT string_agg(format('GRANT EXECUTE ON FUNCTION %s TO weir_operator', p.oid::regprocedure), E';\n')
+        FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname = 'reopen_series_day' AND p.proowner = (SELECT o.oid FROM owner o))) AS statements

@@ -4,7 +4,7 @@ DO $$
 DECLARE
     role_name text;
 BEGIN
-    FOREACH role_name IN ARRAY ARRAY['weir_owner', 'weir_ingest', 'weir_api', 'weir_dump'] LOOP
+    FOREACH role_name IN ARRAY ARRAY['weir_owner', 'weir_ingest', 'weir_api', 'weir_dump', 'weir_operator'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
             BEGIN
                 EXECUTE format('CREATE ROLE %I %s', role_name, CASE role_name WHEN 'weir_owner' THEN 'NOLOGIN' ELSE 'LOGIN' END);
@@ -37,7 +37,9 @@ BEGIN
     EXCEPTION WHEN insufficient_privilege OR unique_violation OR internal_error THEN NULL;
     END;
     EXECUTE format('GRANT CONNECT, CREATE ON DATABASE %I TO weir_owner', current_database());
-    EXECUTE format('GRANT CONNECT ON DATABASE %I TO weir_ingest, weir_api, weir_dump', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO weir_ingest, weir_api, weir_dump, weir_operator', current_database());
+    -- weir restore loads some files through a temporary table.
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO weir_operator', current_database());
     GRANT USAGE, CREATE ON SCHEMA public TO weir_owner WITH GRANT OPTION;
     -- Before version 15, PUBLIC may create tables in this schema.
     REVOKE CREATE ON SCHEMA public FROM PUBLIC;

@@ -43,6 +43,7 @@ pub(super) async fn ids(
         archive: None,
         key: vec![ColumnKind::Instant, ColumnKind::Uuid],
         limit_default: None,
+        may_lag: true,
     };
     let key = |row: &Row| {
         Ok(vec![Value::Instant(row.try_get("time_started")?), Value::Uuid(row.try_get("id")?)])

@@ -31,6 +31,7 @@ pub(crate) async fn projects(
         archive: None,
         key: vec![ColumnKind::Uuid],
         limit_default: None,
+        may_lag: true,
     };
     let key = |row: &Row| Ok(vec![Value::Uuid(row.try_get("project_id")?)]);
     asked.answer(&state, query, key, async |_| Ok(Ids("project_id"))).await

@@ -58,6 +58,7 @@ pub(crate) async fn list(
         archive: None,
         key: vec![ColumnKind::Text, ColumnKind::Text],
         limit_default: Some(LIMIT_DEFAULT),
+        may_lag: true,
     };
     let key = |row: &Row| {
         Ok(vec![

@@ -64,6 +64,7 @@ pub(crate) async fn list(
         archive: None,
         key: vec![ColumnKind::Text],
         limit_default: Some(LIMIT_DEFAULT),
+        may_lag: true,
     };
     let key = |row: &Row| Ok(vec![Value::Text(row.try_get("id")?)]);
     asked.answer(&state, query, key, async |_| Ok(Columns(COLUMNS))).await

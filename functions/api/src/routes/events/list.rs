@@ -91,6 +91,7 @@ pub(crate) async fn answer(
         archive,
         key: KEY.to_vec(),
         limit_default: Some(LIMIT_DEFAULT),
+        may_lag: true,
     };
     asked.answer(state, query, key, async |rows| Ok(Events::new(state.streams(rows).await?))).await
 }

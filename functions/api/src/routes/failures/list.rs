@@ -69,6 +69,8 @@ pub(super) async fn query(state: &ApiState, filter: FailureFilter) -> Result<Que
         archive: None,
         key: KEY.to_vec(),
         limit_default: Some(LIMIT_DEFAULT),
+        // A person looks here after a retry.
+        may_lag: false,
     })
 }
 
