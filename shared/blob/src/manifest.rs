@@ -119,7 +119,8 @@ impl Manifest {
 /// A file of a day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ManifestFile {
-    /// The path of the file below the folder of the model. In version 1, below the folder of the day.
+    /// The path of the file below the folder of the model. In version 1, below the folder of the
+    /// day.
     pub name: String,
     /// The format of the file: `json`, `csv` or `parquet`.
     #[schema(value_type = String)]

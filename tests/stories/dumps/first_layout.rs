@@ -1,5 +1,5 @@
-//! Dumps in the layout of the first version are read. A day that is dumped again ends in the present
-//! layout.
+//! Dumps in the layout of the first version are read. A day that is dumped again ends in the
+//! present layout.
 
 use anyhow::{Context, ensure};
 use weir_blob::{Format, Layout};

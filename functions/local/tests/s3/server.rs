@@ -81,7 +81,8 @@ impl S3 {
         Ok(left)
     }
 
-    /// Returns the manifests by model and day. Checks that each file exists and matches its manifest.
+    /// Returns the manifests by model and day. Checks that each file exists and matches its
+    /// manifest.
     pub(crate) fn manifests(&self) -> Result<BTreeMap<String, Manifest>> {
         let objects = self.objects()?;
         let mut all = BTreeMap::new();
