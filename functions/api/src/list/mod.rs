@@ -359,8 +359,8 @@ impl Query {
 
     /// Begins the whole list, and reads its first rows, at most `first`.
     ///
-    /// Returns `None` where a page is read first: the list may read more than it returns, the archive
-    /// may have events of a short list, or other long reads take all places.
+    /// Returns `None` where a page is read first: the list may read more than it returns, the
+    /// archive may have events of a short list, or other long reads take all places.
     async fn begin_whole(
         &self,
         state: &ApiState,
