@@ -477,6 +477,61 @@ async fn archived_records_count_for_reconcile_and_are_not_new() -> anyhow::Resul
     Ok(())
 }
 
+/// A retry reads the database only. It says so, and changes nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_of_an_archived_event_names_the_month() -> anyhow::Result<()> {
+    let archived = Archived::moved().await?;
+    let api = archived.api()?;
+    let before = tables::everything(&archived.world.sql).await?;
+    let listed = listed(&api, "topic=readings&to=2099-01-01T00:00:00Z", 1000).await?;
+    let mut refused = 0;
+    for event in listed {
+        let id = event["id"].as_str().context("an id")?;
+        if !event["arrived_at"].as_str().is_some_and(|at| at.starts_with("2024-05")) {
+            continue;
+        }
+        let request = Request::post(format!("/v1/events/{id}/retry")).body(Body::empty())?;
+        let answer = api.clone().oneshot(request).await?;
+        let status = answer.status();
+        let body = to_bytes(answer.into_body(), usize::MAX).await?;
+        let body = String::from_utf8_lossy(&body);
+        let text = format!(
+            "event {id} arrived on 2024-05-04, and this month of the log is in the archive"
+        );
+        ensure!(status == StatusCode::UNPROCESSABLE_ENTITY && body.contains(&text), "{body}");
+        refused += 1;
+    }
+    ensure!(refused > 0, "no event was in the archive");
+    ensure!(tables::everything(&archived.world.sql).await? == before);
+    // An event that is nowhere is still not found.
+    let request = Request::post("/v1/events/orders-5-77/retry").body(Body::empty())?;
+    assert_eq!(api.oneshot(request).await?.status(), StatusCode::NOT_FOUND);
+    Ok(())
+}
+
+/// `weir reconcile` counts archived records by the database, and asks for the length of each file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_file_of_the_archive_is_found_without_a_read() -> anyhow::Result<()> {
+    let archived = Archived::moved().await?;
+    let files = weir_store::archive::files(archived.world.writer.store()).await?;
+    ensure!(archived.reader().lost(files.clone()).await?.is_empty());
+    let file = archived.file("orders");
+    let good = std::fs::read(&file)?;
+    for (content, fault) in [(Some(&good[1..]), "bytes, but must have"), (None, "does not exist")] {
+        match content {
+            Some(content) => std::fs::write(&file, content)?,
+            None => std::fs::remove_file(&file)?,
+        }
+        let lost = archived.reader().lost(files.clone()).await?;
+        ensure!(lost.len() == 1 && lost[0].file.topic == "orders", "{lost:?}");
+        let text = lost[0].error.to_string();
+        ensure!(text.contains("topic=orders/part-00000.parquet") && text.contains(fault), "{text}");
+    }
+    // Without an object store, nothing is known about any file.
+    ensure!(ArchiveReader::new(None).lost(files).await.is_err());
+    Ok(())
+}
+
 /// A month is moved while a list is read: the database first, and then the archive.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_list_during_the_move_has_each_event_once() -> anyhow::Result<()> {
