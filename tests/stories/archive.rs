@@ -487,7 +487,9 @@ async fn a_retry_of_an_archived_event_names_the_month() -> anyhow::Result<()> {
     let mut refused = 0;
     for event in listed {
         let id = event["id"].as_str().context("an id")?;
-        if !event["arrived_at"].as_str().is_some_and(|at| at.starts_with("2024-05")) {
+        // May has these offsets, and June and the present month have the others.
+        let offset: i64 = id.rsplit('-').next().context("an offset")?.parse()?;
+        if offset % 5 > 2 {
             continue;
         }
         let request = Request::post(format!("/v1/events/{id}/retry")).body(Body::empty())?;
