@@ -16,8 +16,8 @@ const RECORDS: i64 = 300;
 /// Each answer that is no 200 is noticed at once, or retried by the client.
 const FAULTS: [Faults; 4] = [
     Faults { unavailable: 10, cut: 5, lost: 5, missing: 5, truncated: 5, slow: 10 },
-    Faults { unavailable: 0, cut: 0, lost: 0, missing: 30, truncated: 0, slow: 0 },
-    Faults { unavailable: 0, cut: 0, lost: 0, missing: 0, truncated: 30, slow: 0 },
+    Faults { unavailable: 0, cut: 0, lost: 0, missing: 50, truncated: 0, slow: 0 },
+    Faults { unavailable: 0, cut: 0, lost: 0, missing: 0, truncated: 50, slow: 0 },
     Faults { unavailable: 0, cut: 0, lost: 30, missing: 0, truncated: 0, slow: 30 },
 ];
 const REPLAY: [&str; 4] = ["replay", "--model", "readings", "--yes"];
@@ -34,29 +34,20 @@ async fn projected(sql: &Client) -> Result<String> {
     Ok(sql.query_one(query, &[]).await?.try_get(0)?)
 }
 
-/// Lists all events, page by page. Returns `None` if an answer is the problem of the archive.
+/// Lists all events, which are one page. Returns `None` if the answer is the problem of the archive.
 async fn listed(weir: &Running) -> Result<Option<BTreeSet<String>>> {
-    let (mut ids, mut path) = (BTreeSet::new(), "/v1/events?limit=100".to_owned());
-    loop {
-        let answer = weir.get(&path).await?;
-        if answer.status != 200 {
-            ensure!(
-                answer.status == 503 && answer.body.contains("ARCHIVE_UNREADABLE"),
-                "{answer:?}"
-            );
-            ensure!(answer.body.contains(".parquet"), "no file is named: {answer:?}");
-            return Ok(None);
-        }
-        for event in answer.json()?.as_array().context("a list")? {
-            let id = event["id"].as_str().context("an id")?.to_owned();
-            ensure!(ids.insert(id.clone()), "{id} is listed twice");
-        }
-        let link =
-            answer.head.lines().find(|line| line.starts_with("link:") && line.contains("next"));
-        let Some(link) = link else { return Ok(Some(ids)) };
-        let (begin, end) = (link.find('<').context("<")?, link.find('>').context(">")?);
-        link[begin + 1..end].clone_into(&mut path);
+    let answer = weir.get("/v1/events?limit=1000").await?;
+    if answer.status != 200 {
+        ensure!(answer.status == 503 && answer.body.contains("ARCHIVE_UNREADABLE"), "{answer:?}");
+        ensure!(answer.body.contains(".parquet"), "no file is named: {answer:?}");
+        return Ok(None);
     }
+    let mut ids = BTreeSet::new();
+    for event in answer.json()?.as_array().context("a list")? {
+        let id = event["id"].as_str().context("an id")?;
+        ensure!(ids.insert(id.to_owned()), "{id} is listed twice");
+    }
+    Ok(Some(ids))
 }
 
 /// Moves a month and reads it again and again. `WEIR_ARCHIVE_FAULTS` is the number of rounds.
@@ -68,6 +59,7 @@ async fn no_fault_of_s3_loses_or_doubles_an_archived_event() -> Result<()> {
     let (database, sql) = migrated().await?;
     sql.batch_execute(
         "INSERT INTO streams (topic, group_id, epoch) VALUES ('readings', 'weir', 0);
+         INSERT INTO stream_partitions (stream, partition, next_offset) VALUES (1, 0, 300);
          SELECT make_event_month('2024-05-01');
          INSERT INTO event_records (stream, partition, \"offset\", arrived_at, event_time, timestamp_ms, checksum, payload)
          SELECT 1, 0, n, timestamptz '2024-05-04' + n * interval '1 minute', timestamptz '2024-05-04' + n * interval '1 minute', 0, '\\x00',
@@ -113,12 +105,18 @@ async fn no_fault_of_s3_loses_or_doubles_an_archived_event() -> Result<()> {
         let data = folder.arg();
         let args = ["--data-dir", &data, "--port", "0", "--kafka-port", "0", "--no-sample"];
         let server = Running::of(command(&proxy.url, &database, &args)).await?;
+        // The second request has a local copy if the first one was answered.
+        let listed_first = if round % 8 < 4 { Some(listed(&server).await?) } else { None };
         let one = server.get("/v1/events/readings-0-7").await?;
         ensure!(
             one.status == 200 || one.status == 503 && one.body.contains("ARCHIVE_UNREADABLE"),
             "round {round}: {one:?}"
         );
-        if let Some(ids) = listed(&server).await? {
+        let ids = match listed_first {
+            Some(ids) => ids,
+            None => listed(&server).await?,
+        };
+        if let Some(ids) = ids {
             ensure!(i64::try_from(ids.len())? == RECORDS, "round {round}: {} events", ids.len());
             lists += 1;
         }
@@ -134,6 +132,8 @@ async fn no_fault_of_s3_loses_or_doubles_an_archived_event() -> Result<()> {
     println!(
         "{rounds} rounds, {faults} faults: {moved} moves, {replayed} replays, {lists} lists succeeded"
     );
-    assert!(faults > 0);
+    // Most reads succeed after a retry of the client, and a 404 is never retried.
+    let all = usize::try_from(rounds)?;
+    assert!(faults > 0 && (all < 8 || moved + replayed + lists < 3 * all), "no fault was noticed");
     Ok(())
 }
