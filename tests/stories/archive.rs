@@ -345,19 +345,23 @@ async fn every_table_of_a_model_is_rebuilt_from_the_archive() -> anyhow::Result<
         dumps.one("events", "2024-05-04").await?;
         let archived = Archived { world, dumps };
         let sql = &archived.world.sql;
+        let replay = async || {
+            let writer = archived.writer();
+            replay::model(&writer, model.name(), &Selection::default(), &|_, _| ()).await
+        };
+        // The rows also have the time of arrival, which is another one now.
+        let whole = replay().await?;
         let mut before = Vec::new();
         for table in model.tables() {
             before.push(tables::rows(sql, table).await?);
         }
         let done = archived.retain().await?;
         ensure!(done.dropped.len() == 1 && done.dropped[0].is_archived, "{topic}: {done:?}");
-        let done =
-            replay::model(&archived.writer(), model.name(), &Selection::default(), &|_, _| ())
-                .await?;
-        ensure!(done.rebuilt && done.refused == 0, "{topic}: {done:?}");
+        let done = replay().await?;
+        ensure!(done.rebuilt && done == whole, "{topic}: {done:?}");
         for (table, before) in model.tables().iter().zip(before) {
             let rows = tables::rows(sql, table).await?;
-            ensure!(!rows.is_empty() && rows == before, "{table}");
+            ensure!(!rows.is_empty() && rows == before, "{table}: {before:?} {rows:?}");
         }
     }
     Ok(())
