@@ -8,7 +8,7 @@ use weir_archive::ArchiveReader;
 use weir_blob::Format;
 use weir_dump::{Dumper, retain};
 use weir_store::{
-    archive::{Archive, ArchivedFile, FILES},
+    archive::{self, Archive as _},
     retention::Keep,
 };
 use weir_testkit::{Action, Proxy, Step};
@@ -27,8 +27,7 @@ const RUN_TIME: Duration = Duration::from_mins(1);
 async fn records(world: &World, dumps: &Dumps) -> anyhow::Result<Vec<String>> {
     let sql = "SELECT concat_ws(' ', stream, partition, \"offset\", encode(checksum, 'base64')) FROM events";
     let mut all = weir_tests::tables::column(&world.sql, sql).await?;
-    let files = world.sql.query(FILES, &[]).await?;
-    let files = files.iter().map(ArchivedFile::read).collect::<Result<Vec<_>, _>>()?;
+    let files = archive::files(world.writer.store()).await?;
     let mut chunks = ArchiveReader::new(Some(dumps.dumper.blobs.clone())).read(files);
     while let Some(chunk) = chunks.recv().await {
         all.extend(chunk?.1.iter().map(|r| {

@@ -334,6 +334,39 @@ async fn every_model_is_rebuilt_from_the_archive() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// All tables of each model come back, also the identities and the edges of CDEvents.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_table_of_a_model_is_rebuilt_from_the_archive() -> anyhow::Result<()> {
+    for (model, topic) in crate::every_model::all() {
+        let world = World::new().await?;
+        world.deliver(crate::every_model::traffic(&*model, topic).whole()).await?;
+        age(&world.sql, "\"offset\" % 3 < 2", 2024, 5).await?;
+        let dumps = Dumps::of(world.store()?, &[Format::Parquet])?;
+        dumps.one("events", "2024-05-04").await?;
+        let archived = Archived { world, dumps };
+        let sql = &archived.world.sql;
+        let replay = async || {
+            let writer = archived.writer();
+            replay::model(&writer, model.name(), &Selection::default(), &|_, _| ()).await
+        };
+        // The rows also have the time of arrival, which is another one now.
+        let whole = replay().await?;
+        let mut before = Vec::new();
+        for table in model.tables() {
+            before.push(tables::rows(sql, table).await?);
+        }
+        let done = archived.retain().await?;
+        ensure!(done.dropped.len() == 1 && done.dropped[0].is_archived, "{topic}: {done:?}");
+        let done = replay().await?;
+        ensure!(done.rebuilt && done == whole, "{topic}: {done:?}");
+        for (table, before) in model.tables().iter().zip(before) {
+            let rows = tables::rows(sql, table).await?;
+            ensure!(!rows.is_empty() && rows == before, "{table}: {before:?} {rows:?}");
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_month_without_whole_parquet_files_stays() -> anyhow::Result<()> {
     let archived = Archived::with(&[Format::Json]).await?;
@@ -474,6 +507,63 @@ async fn archived_records_count_for_reconcile_and_are_not_new() -> anyhow::Resul
         ..record("orders", 5, n, format!(r#"{{"n":{n}}}"#))
     });
     assert_eq!(archived.world.deliver(event(again)).await?.event_acknowledged, 0);
+    Ok(())
+}
+
+/// A retry reads the database only. It says so, and changes nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_of_an_archived_event_names_the_month() -> anyhow::Result<()> {
+    let archived = Archived::moved().await?;
+    let api = archived.api()?;
+    let before = tables::everything(&archived.world.sql).await?;
+    let listed = listed(&api, "topic=readings&to=2099-01-01T00:00:00Z", 1000).await?;
+    let mut refused = 0;
+    for event in listed {
+        let id = event["id"].as_str().context("an id")?;
+        // May has these offsets, and June and the present month have the others.
+        let offset: i64 = id.rsplit('-').next().context("an offset")?.parse()?;
+        if offset % 5 > 2 {
+            continue;
+        }
+        let request = Request::post(format!("/v1/events/{id}/retry")).body(Body::empty())?;
+        let answer = api.clone().oneshot(request).await?;
+        let status = answer.status();
+        let body = to_bytes(answer.into_body(), usize::MAX).await?;
+        let body = String::from_utf8_lossy(&body);
+        let text = format!(
+            "event {id} arrived on 2024-05-04, and this month of the log is in the archive"
+        );
+        ensure!(status == StatusCode::UNPROCESSABLE_ENTITY && body.contains(&text), "{body}");
+        refused += 1;
+    }
+    ensure!(refused > 0, "no event was in the archive");
+    ensure!(tables::everything(&archived.world.sql).await? == before);
+    // An event that is nowhere is still not found.
+    let request = Request::post("/v1/events/orders-5-77/retry").body(Body::empty())?;
+    assert_eq!(api.oneshot(request).await?.status(), StatusCode::NOT_FOUND);
+    Ok(())
+}
+
+/// `weir reconcile` counts archived records by the database, and asks for the length of each file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_file_of_the_archive_is_found_without_a_read() -> anyhow::Result<()> {
+    let archived = Archived::moved().await?;
+    let files = weir_store::archive::files(archived.world.writer.store()).await?;
+    ensure!(archived.reader().lost(files.clone()).await?.is_empty());
+    let file = archived.file("orders");
+    let good = std::fs::read(&file)?;
+    for (content, fault) in [(Some(&good[1..]), "bytes, but must have"), (None, "does not exist")] {
+        match content {
+            Some(content) => std::fs::write(&file, content)?,
+            None => std::fs::remove_file(&file)?,
+        }
+        let lost = archived.reader().lost(files.clone()).await?;
+        ensure!(lost.len() == 1 && lost[0].file.topic == "orders", "{lost:?}");
+        let text = lost[0].error.to_string();
+        ensure!(text.contains("topic=orders/part-00000.parquet") && text.contains(fault), "{text}");
+    }
+    // Without an object store, nothing is known about any file.
+    ensure!(ArchiveReader::new(None).lost(files).await.is_err());
     Ok(())
 }
 

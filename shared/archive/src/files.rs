@@ -41,12 +41,15 @@ impl Files {
 
     /// Returns a copy of the file, and does not keep it.
     pub(crate) async fn fetch(&self, file: &ArchivedFile) -> Result<LocalCopy, ArchiveError> {
-        let Some(blobs) = &self.blobs else {
-            return Err(ArchiveError::NoStore { destination: file.destination.clone() });
-        };
-        let copy = blobs.fetch(&file.path, file.bytes, &file.sha256).await;
+        let copy = self.blobs(file)?.fetch(&file.path, file.bytes, &file.sha256).await;
         let copy = copy.map_err(|error| ArchiveError::of(file, error))?;
         Ok(LocalCopy::new(copy, file.bytes))
+    }
+
+    /// Returns the object store, or an error that names where the file was written.
+    pub(crate) fn blobs(&self, file: &ArchivedFile) -> Result<&Blobs, ArchiveError> {
+        let no_store = || ArchiveError::NoStore { destination: file.destination.clone() };
+        self.blobs.as_ref().ok_or_else(no_store)
     }
 
     fn find(&self, sha256: &str) -> Option<LocalCopy> {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod check;
 mod columns;
 mod error;
 mod files;
@@ -7,6 +8,7 @@ mod local;
 mod page;
 mod reader;
 
+pub use check::LostFile;
 pub use error::ArchiveError;
 pub use page::{Key, Page, PageFilter};
 pub use reader::ArchiveReader;

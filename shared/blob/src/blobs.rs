@@ -108,6 +108,12 @@ impl Blobs {
         })
     }
 
+    /// Returns the length of a file in bytes, without reading the file.
+    pub async fn length(&self, path: &str) -> Result<u64, BlobError> {
+        let found = self.0.objects.head(&self.0.at(path)).await;
+        Ok(found.map_err(self.0.error("read", path))?.size)
+    }
+
     /// Fetches a file into a temporary file without a name. Fails when its length or its SHA-256
     /// (in hex) is not the given one.
     pub async fn fetch(&self, path: &str, bytes: u64, sha256: &str) -> Result<File, BlobError> {

@@ -66,6 +66,9 @@ pub trait DatabasePlugin: Send + Sync + 'static {
     async fn apply(&self, tx: &Tx, events: &[NewEvent<'_>]) -> Result<(), PluginError>;
 
     /// Applies events again that were applied before. By default a plugin refuses.
+    ///
+    /// The transaction does not see months of the log that retention removed. A plugin that reads
+    /// the log must refuse if `event_removals` has rows of the stream.
     async fn reapply(&self, _tx: &Tx, _what: Reapply<'_>) -> Result<(), PluginError> {
         Err(PluginError::Refused(
             "the plugin cannot apply an event again, because it does not implement reapply".into(),

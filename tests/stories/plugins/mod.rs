@@ -188,7 +188,7 @@ async fn a_new_count_is_refused_after_retention_removed_a_part() -> anyhow::Resu
     };
     assert_eq!(
         error.to_string(),
-        "plugin daily_totals: retention has removed records of this stream, so a new count would be too low"
+        "plugin daily_totals: retention has removed events_2024_01 of this stream from the database, so a new count would be too low"
     );
     assert!(!error.is_transient() && !error.is_data());
     assert_eq!(tables::rows(&world.sql, "daily_totals.totals").await?, before);

@@ -1,22 +1,24 @@
 //! `weir reconcile`: compares the broker's offsets with the log and the failures. With `--repair`
-//! it fetches and stores the missing records.
+//! it fetches and stores the missing records. It also checks that each archived file exists.
 
 mod report;
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
+use weir_archive::LostFile;
 use weir_ingest::Handler;
 use weir_kafka::TopicPartition;
 use weir_model::{KafkaBatch, Models};
 use weir_plugin::Plugins;
 use weir_store::{
-    ReadRange, Writer,
+    ReadRange, Writer, archive,
     reconcile::{BrokerPartition, Finding, reconcile},
 };
 
 use crate::{
     Exit, Settings,
     database::Database,
+    dumps,
     identity::IdentityCheck,
     output::{print_json, say},
     poller::{Invoke, PollerConfig, refetch},
@@ -41,16 +43,22 @@ pub(super) async fn run(
     let broker = Broker { bootstrap, properties: settings.kafka.client.properties() };
     let compared = Database::with(settings, async |store| {
         let writer = settings.writer(store, models, plugins).await?;
-        let found = broker.compare(&writer).await?;
+        let mut found = broker.compare(&writer).await?;
         let missing: Vec<_> = found.findings.iter().flat_map(missing).collect();
-        if !repair || missing.is_empty() {
-            return Ok((found, 0));
+        let mut records = 0;
+        if repair && !missing.is_empty() {
+            records = broker.repair(settings, &writer, missing).await?;
+            if !json {
+                say!("repaired: fetched {records} records");
+            }
+            found = broker.compare(&writer).await?;
         }
-        let records = broker.repair(settings, &writer, missing).await?;
-        if !json {
-            say!("repaired: fetched {records} records");
+        // The records of the archive count as stored, so their files must be there.
+        match dumps::archive(settings)?.lost(archive::files(writer.store()).await?).await {
+            Ok(lost) => found.lost_files = lost,
+            Err(error) => found.unreadable.push(("archive".into(), error.to_string())),
         }
-        Ok((broker.compare(&writer).await?, records))
+        Ok((found, records))
     });
     let (compared, repaired) = compared.await?;
     if json {
@@ -71,6 +79,8 @@ struct Compared {
     absent: Vec<String>,
     /// Differences between the stored records and the broker's log, one line each.
     contradictions: Vec<String>,
+    /// Archived files that are missing or have another length.
+    lost_files: Vec<LostFile>,
     /// The partitions that could not be compared, each with the reason.
     unreadable: Vec<(String, String)>,
 }
@@ -136,6 +146,7 @@ impl Broker {
             findings,
             absent,
             contradictions: lines.into_iter().flatten().collect(),
+            lost_files: Vec::new(),
             unreadable,
         })
     }

@@ -89,3 +89,43 @@ async fn without_topic_ids_the_end_and_the_last_record_tell_that_a_topic_was_rec
     }
     Ok(())
 }
+
+/// The records of an archived file count as stored, so a file that is gone is a loss.
+#[tokio::test]
+async fn an_archived_file_that_is_missing_or_short_is_a_loss() -> Result<()> {
+    let brokers = MockCluster::new(1)?;
+    brokers.create_topic("readings", 1, 1)?;
+    let (kafka, database, folder) =
+        (brokers.bootstrap_servers(), Database::empty().await?, tempfile::tempdir()?);
+    let (url, place) = (database.url(), format!("file://{}", folder.path().display()));
+    let own = ["--database-url", &url, "--topics", "readings=readings"];
+    let migrated = weir(&["migrate", "--database-url", &url]).await?;
+    assert_eq!(migrated.code, Some(0), "{migrated:?}");
+    let sql = database.client().await?;
+    sql.batch_execute(
+        "INSERT INTO archived_files (day, topic, month_table, destination, path, bytes, sha256, records, oldest, newest)
+         VALUES ('2024-05-04', 'readings', 'events_2024_05', 'file:///then', 'events/a.parquet', 5, '', 7, now(), now())",
+    )
+    .await?;
+    let reconcile = async || {
+        weir(&[&["reconcile", "--kafka", &kafka, "--blob-url", &place], &own[..]].concat()).await
+    };
+    std::fs::create_dir(folder.path().join("events"))?;
+    let file = folder.path().join("events/a.parquet");
+    for (content, fault) in [
+        (None, "events/a.parquet does not exist in file://"),
+        (Some("four"), "events/a.parquet has 4 bytes, but must have 5"),
+    ] {
+        if let Some(content) = content {
+            std::fs::write(&file, content)?;
+        }
+        let said = reconcile().await?;
+        let line = format!("lost     7 archived records of readings: {fault}");
+        assert!(said.code == Some(1) && said.stdout.contains(&line), "{line}: {said:?}");
+        assert!(said.stderr.starts_with("weir: some archived files are missing"), "{said:?}");
+    }
+    std::fs::write(&file, "12345")?;
+    let said = reconcile().await?;
+    assert_eq!(said.code, Some(0), "{said:?}");
+    Ok(())
+}

@@ -13,7 +13,8 @@ use crate::{
     server::{PREFIX, S3, command, filled, weir},
 };
 
-const SPOILT: Faults = Faults { unavailable: 30, cut: 5, lost: 5 };
+const SPOILT: Faults =
+    Faults { unavailable: 30, cut: 5, lost: 5, missing: 0, truncated: 0, slow: 0 };
 const EVERY_DAY: [&str; 7] =
     ["dump", "--from", "2026-01-01", "--to", "2026-02-09", "--models", "readings,events"];
 /// The same days in four parts.

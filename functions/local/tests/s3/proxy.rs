@@ -15,6 +15,9 @@ use tokio::{
 /// The largest request in bytes: a part and its head.
 const REQUEST_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// How late a slow answer is.
+const SLOW: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// The rates of the faults, in percent.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Faults {
@@ -24,6 +27,12 @@ pub(crate) struct Faults {
     pub cut: u64,
     /// Sends the request to the server, and cuts the connection before the answer.
     pub lost: u64,
+    /// Answers a read with 404.
+    pub missing: u64,
+    /// Sends half of the answer to a read.
+    pub truncated: u64,
+    /// Sends the whole answer late.
+    pub slow: u64,
 }
 
 /// The proxy. It ends on drop.
@@ -81,7 +90,7 @@ fn throw(dice: &AtomicU64) -> u64 {
 
 /// Serves one request per connection. Returns whether it was spoilt.
 async fn serve(mut client: TcpStream, server: &str, faults: Faults, thrown: u64) -> Result<bool> {
-    let Faults { unavailable, cut, lost } = faults;
+    let Faults { unavailable, cut, lost, missing, truncated, slow } = faults;
     let mut request = Vec::new();
     let head_end = loop {
         if let Some(at) = request.windows(4).position(|w| w == b"\r\n\r\n") {
@@ -123,6 +132,18 @@ async fn serve(mut client: TcpStream, server: &str, faults: Faults, thrown: u64)
         client.shutdown().await?;
         return Ok(true);
     }
+    let after_lost = unavailable + cut + lost;
+    let is_read = head.starts_with("GET ");
+    if is_read && (after_lost..after_lost + missing).contains(&thrown) {
+        let body = "<Error><Code>NoSuchKey</Code><Message>spoilt</Message></Error>";
+        let answer = format!(
+            "HTTP/1.1 404 Not Found\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        client.write_all(answer.as_bytes()).await?;
+        client.shutdown().await?;
+        return Ok(true);
+    }
     let mut upstream = TcpStream::connect(server).await?;
     let (line, rest) = head.split_once("\r\n").context("a request line")?;
     let rest: Vec<&str> =
@@ -136,7 +157,17 @@ async fn serve(mut client: TcpStream, server: &str, faults: Faults, thrown: u64)
     if (unavailable + cut..unavailable + cut + lost).contains(&thrown) {
         return Ok(true);
     }
+    let after_missing = after_lost + missing;
+    if is_read && (after_missing..after_missing + truncated).contains(&thrown) {
+        client.write_all(&answer[..answer.len() / 2]).await?;
+        return Ok(true);
+    }
+    let after_truncated = after_missing + truncated;
+    let is_slow = (after_truncated..after_truncated + slow).contains(&thrown);
+    if is_slow {
+        tokio::time::sleep(SLOW).await;
+    }
     client.write_all(&answer).await?;
     client.shutdown().await?;
-    Ok(false)
+    Ok(is_slow)
 }

@@ -126,9 +126,8 @@ pub(crate) async fn weir(endpoint: &str, database: &Database, args: &[&str]) -> 
     ended(command(endpoint, database, args)).await
 }
 
-/// Creates a database with forty days of readings, a few hundred each, and one day of the log that
-/// is long enough for several parts.
-pub(crate) async fn filled() -> Result<(Database, Client)> {
+/// Creates a migrated database.
+pub(crate) async fn migrated() -> Result<(Database, Client)> {
     let database = Database::create("s3", async |url: String| {
         migrate::run(&Store::new(&DatabaseConfig::from_url(url))?, &models::builtin(), &Vec::new())
             .await?;
@@ -136,6 +135,13 @@ pub(crate) async fn filled() -> Result<(Database, Client)> {
     })
     .await?;
     let sql = database.client().await?;
+    Ok((database, sql))
+}
+
+/// Creates a database with forty days of readings, a few hundred each, and one day of the log that
+/// is long enough for several parts.
+pub(crate) async fn filled() -> Result<(Database, Client)> {
+    let (database, sql) = migrated().await?;
     sql.batch_execute(
         "INSERT INTO streams (topic, group_id, epoch) VALUES ('readings', 'weir', 0), ('orders', 'weir', 0);
          INSERT INTO readings SELECT 'speed', timestamptz '2026-01-01' + n * interval '3 minutes', random(), 0, 1, 0, n FROM generate_series(0, 40 * 480 - 1) AS n;

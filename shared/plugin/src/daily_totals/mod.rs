@@ -66,13 +66,14 @@ impl DatabasePlugin for DailyTotals {
             ),
         };
         let removed = tx
-            .query("-- daily_totals.removed\nSELECT FROM public.event_removals WHERE stream = $1 LIMIT 1", &[(&stream, Type::INT4)])
+            .query("-- daily_totals.removed\nSELECT month_table FROM public.event_removals WHERE stream = $1 ORDER BY month_table LIMIT 1", &[(&stream, Type::INT4)])
             .await?;
-        if !removed.is_empty() {
-            return Err(PluginError::Refused(
-                "retention has removed records of this stream, so a new count would be too low"
-                    .into(),
-            ));
+        if let Some(row) = removed.first() {
+            return Err(PluginError::Refused(format!(
+                "retention has removed {} of this stream from the database, so a new count would \
+                    be too low",
+                row.try_get::<_, &str>("month_table")?
+            )));
         }
         let params: [TypedParam<'_>; 3] =
             [(&stream, Type::INT4), (&day, Type::INT4), (&kind, Type::TEXT)];

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_postgres::{Row, types::Type};
 use weir_model::Micros;
 
-use crate::{Connection, StoreError, Tx, tx::TypedParam};
+use crate::{Connection, Store, StoreError, Tx, tx::TypedParam};
 
 /// The latest time of an event in the archive.
 pub const NEWEST: &str = "-- newest_archived\nSELECT max(f.newest) AS newest FROM archived_files f";
@@ -21,9 +21,6 @@ pub const FILES_OF_PAGE: &str = include_str!("sql/archived_files_of_page.sql");
 
 /// The files that can have one event. Parameters as in [`EVENT`](crate::log::EVENT).
 pub const FILES_OF_EVENT: &str = include_str!("sql/archived_files_of_event.sql");
-
-/// All files, in the order of their days.
-pub const FILES: &str = include_str!("sql/archived_files.sql");
 
 /// A Parquet file with records of one topic and one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -227,6 +224,13 @@ pub(crate) async fn check_month(tx: &Tx, month_table: &str) -> Result<(), StoreE
         row.try_get::<_, i32>("stream")?,
         row.try_get::<_, i32>("partition")?
     )))
+}
+
+/// Returns all files, in the order of their days.
+pub async fn files(store: &Store) -> Result<Vec<ArchivedFile>, StoreError> {
+    let connection = store.connect().await?;
+    let rows = connection.client().query_typed(include_str!("sql/archived_files.sql"), &[]).await?;
+    Ok(rows.iter().map(ArchivedFile::read).collect::<Result<_, _>>()?)
 }
 
 /// Returns the files with records of these streams that arrived at `from` or later, in the order of

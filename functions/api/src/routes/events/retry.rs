@@ -1,10 +1,13 @@
 //! `POST /v1/events/{id}/retry`: runs an event through its model's projection again.
 
 use axum::{Json, extract::State};
-use weir_store::retry;
+use weir_blob::UtcDay;
+use weir_http::ProblemCode;
+use weir_model::Micros;
+use weir_store::retry::{self, Retried};
 
 use crate::{
-    ApiError, ApiState,
+    ApiError, ApiState, archived,
     openapi::IdPath,
     path_params::EventPath,
     routes::retry_response::{Acknowledged, acknowledged, place},
@@ -25,5 +28,22 @@ pub(crate) async fn retry(
     EventPath(id): EventPath,
 ) -> Result<Json<Acknowledged>, ApiError> {
     let place = place(&state, &id, "event").await?;
-    acknowledged(retry::event(&state.writer, place).await?, &id, "event").map(Json)
+    let retried = retry::event(&state.writer, place).await?;
+    // A retry reads the database only, and a record of the archive never changes.
+    if matches!(retried, Retried::NotFound)
+        && let Some(row) = archived::event(&state, &id).await?
+    {
+        let arrived_at: Micros = row.try_get("arrived_at")?;
+        let day = UtcDay::from_number(arrived_at.day()).map(|day| day.to_string());
+        return Err(ApiError::Unprocessable {
+            code: ProblemCode::Refused,
+            detail: format!(
+                "event {id} arrived on {}, and this month of the log is in the archive",
+                day.unwrap_or_default()
+            ),
+            hint: "replay the model with `weir replay`, or bring the day back with `weir restore`, \
+                then retry",
+        });
+    }
+    acknowledged(retried, &id, "event").map(Json)
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use serde_json::{Value, json};
+use weir_archive::LostFile;
 use weir_store::reconcile::Finding;
 
 use super::Compared;
@@ -42,10 +43,19 @@ impl Compared {
             "repaired": repaired, "missing": self.missing(), "lost": self.lost(),
             "behind": self.behind(),
             "partitions": self.findings.iter().map(partition).collect::<Value>(),
+            "lost_files": self.lost_files.iter().map(lost_file).collect::<Value>(),
             "absent_topics": self.absent, "contradictions": self.contradictions,
             "unreadable": self.unreadable.iter().map(unreadable).collect::<Value>(),
         })
     }
+}
+
+fn lost_file(lost: &LostFile) -> Value {
+    let LostFile { file, error } = lost;
+    json!({
+        "path": file.path, "topic": file.topic, "records": file.records,
+        "reason": error.to_string(),
+    })
 }
 
 fn ranges(all: &[Range<i64>]) -> Value {
@@ -55,7 +65,7 @@ fn ranges(all: &[Range<i64>]) -> Value {
 
 /// Prints a line for each difference, and the sums.
 pub(super) fn print(compared: &Compared) {
-    let Compared { findings, absent, contradictions, unreadable } = compared;
+    let Compared { findings, absent, contradictions, lost_files, unreadable } = compared;
     for topic in absent {
         say!("absent   {topic}: the topic does not exist on the broker and cannot be compared");
     }
@@ -64,6 +74,9 @@ pub(super) fn print(compared: &Compared) {
     }
     for line in contradictions {
         say!("other    {line}");
+    }
+    for LostFile { file, error } in lost_files {
+        say!("lost     {} archived records of {}: {error}", file.records, file.topic);
     }
     for finding in findings {
         let place = finding.place();
@@ -124,6 +137,12 @@ pub(super) fn result(compared: &Compared) -> Result<(), Exit> {
     if !compared.unreadable.is_empty() {
         return Err(Exit::failed(
             "some topics or partitions cannot be read: see the lines that begin with unread",
+        ));
+    }
+    if !compared.lost_files.is_empty() {
+        return Err(Exit::failed(
+            "some archived files are missing or damaged: bring back the files of the lines that \
+                begin with lost",
         ));
     }
     if compared.lost() > 0 {
