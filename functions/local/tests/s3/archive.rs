@@ -34,7 +34,7 @@ async fn projected(sql: &Client) -> Result<String> {
     Ok(sql.query_one(query, &[]).await?.try_get(0)?)
 }
 
-/// Lists all events, which are one page. Returns `None` if the answer is the problem of the archive.
+/// Lists all events, which are one page. Returns `None` if the answer is the archive's problem.
 async fn listed(weir: &Running) -> Result<Option<BTreeSet<String>>> {
     let answer = weir.get("/v1/events?limit=1000").await?;
     if answer.status != 200 {
