@@ -51,6 +51,14 @@ pub enum InvokeError {
         /// The error of the function.
         reason: String,
     },
+    /// There is no connection to Lambda. The function does not run.
+    #[error("cannot reach Lambda in {region}: {reason}; check the region and the network")]
+    Unreachable {
+        /// The region.
+        region: String,
+        /// The error of the connection.
+        reason: String,
+    },
     /// The answer did not arrive. The function may run.
     #[error("no answer of the function {function}: {reason}")]
     Lost {
@@ -84,9 +92,13 @@ impl Lambda {
     /// A request that Lambda throttled or failed to serve is sent again.
     /// So the function must recognise a repeated event.
     pub async fn invoke(&self, function: &str, event: &[u8]) -> Result<Vec<u8>, InvokeError> {
-        let lost = |error: reqwest::Error| InvokeError::Lost {
-            function: function.to_owned(),
-            reason: format!("{:#}", anyhow::Error::new(error.without_url())),
+        let lost = |error: reqwest::Error| {
+            let is_unsent = error.is_connect();
+            let reason = format!("{:#}", anyhow::Error::new(error.without_url()));
+            if is_unsent {
+                return InvokeError::Unreachable { region: self.account.region.clone(), reason };
+            }
+            InvokeError::Lost { function: function.to_owned(), reason }
         };
         let mut wait = BACKOFF;
         for attempt in 1.. {

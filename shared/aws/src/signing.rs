@@ -28,7 +28,11 @@ pub async fn credentials() -> Result<Credentials, AwsError> {
         settings.credentials_provider().ok_or_else(|| AwsError::Credentials(String::new()))?;
     // Boxed because the SDK's futures are nested too deeply for the compiler.
     let given = Box::pin(provider.provide_credentials()).await;
-    given.map_err(|error| AwsError::Credentials(format!(": {:#}", anyhow::Error::new(error))))
+    // The SDK lists the providers that it asked in lines.
+    given.map_err(|error| {
+        let reason = format!(": {:#}", anyhow::Error::new(error));
+        AwsError::Credentials(reason.split_whitespace().collect::<Vec<_>>().join(" "))
+    })
 }
 
 /// Returns a password for `user` of the database at `host` and `port`.
